@@ -1,0 +1,99 @@
+/** One suite in one process of its own: its output streamed, its tests counted, nothing of it left running. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { type Counts, NONE, readCount } from './count.ts'
+import { commandOf, type FoundSuite } from './suites.ts'
+
+export type SuiteResult = {
+  readonly name: string
+  readonly counts: Counts
+  readonly tookMs: number
+  /** Why failures were added that no test reported; empty for an orderly run. */
+  readonly complaints: readonly string[]
+}
+
+export type RunOptions = { readonly root: string; readonly grep: string | undefined; readonly signal: AbortSignal }
+
+const SUITE_MS_MAX = 15 * 60_000
+const EXIT_GRACE_MS = 10_000
+
+/** Runs a suite to its end. A suite that dies, hangs, runs nothing or leaves processes behind counts one failure for each. */
+export async function runSuite(suite: FoundSuite, options: RunOptions): Promise<SuiteResult> {
+  const startedAtMs = Date.now()
+  const child = start(suite, options)
+  const stop = () => endGroup(child, 'SIGTERM')
+  options.signal.addEventListener('abort', stop, { once: true })
+  const seen = await follow(child)
+  options.signal.removeEventListener('abort', stop)
+  const complaints = judge(seen, options.grep !== undefined)
+  if (endGroup(child, 'SIGKILL')) complaints.push('left processes running')
+  const counts = { ...seen.counts, failed: seen.counts.failed + complaints.length }
+  return { name: suite.name, counts, tookMs: Date.now() - startedAtMs, complaints }
+}
+
+type Seen = { counts: Counts; counted: boolean; code: number | null; late: 'hung' | 'lingered' | undefined }
+
+function start(suite: FoundSuite, { root, grep }: RunOptions): ChildProcess {
+  const env = { ...process.env, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}) }
+  // A process group of its own: whatever a test started and forgot can be found and ended through it.
+  return spawn(process.execPath, commandOf(suite, grep), { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+async function follow(child: ChildProcess): Promise<Seen> {
+  const seen: Seen = { counts: NONE, counted: false, code: null, late: undefined }
+  const end = (late: 'hung' | 'lingered') => () => {
+    seen.late = late
+    endGroup(child, 'SIGKILL')
+  }
+  let clock = setTimeout(end('hung'), SUITE_MS_MAX)
+  readLines(child, (line) => {
+    const count = readCount(line)
+    if (count === undefined) return
+    seen.counts = { ...seen.counts, [count.kind]: count.tests }
+    if (seen.counted) return
+    // The count is printed after the last test. From here on only something left open keeps the process alive.
+    seen.counted = true
+    clearTimeout(clock)
+    clock = setTimeout(end('lingered'), EXIT_GRACE_MS)
+  })
+  seen.code = await exitCode(child)
+  clearTimeout(clock)
+  return seen
+}
+
+function readLines(child: ChildProcess, eat: (line: string) => void): void {
+  if (child.stdout === null) return
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    process.stdout.write(`${line}\n`)
+    eat(line)
+  })
+}
+
+function exitCode(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    // On `exit`, not `close`: a forgotten grandchild may hold the pipe for ever. One turn lets the last lines arrive.
+    child.once('exit', (code) => setTimeout(() => resolve(code), 50))
+  })
+}
+
+function judge({ counts, counted, code, late }: Seen, narrowed: boolean): string[] {
+  if (late === 'hung') return [`did not end within ${SUITE_MS_MAX / 60_000} minutes`]
+  if (late === 'lingered') return [`was still running ${EXIT_GRACE_MS / 1_000} s after its last test`]
+  if (code !== 0 && counts.failed === 0) return [`ended with exit code ${code ?? 'none (a signal)'} though no test failed`]
+  const ran = counts.passed + counts.failed + counts.skipped
+  if (!counted || (ran === 0 && !narrowed)) return ['ran no test']
+  return []
+}
+
+/** Signals every process of the child's group; false when none is left. */
+function endGroup(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): boolean {
+  if (child.pid === undefined) return false
+  try {
+    process.kill(-child.pid, signal)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    throw error
+  }
+}

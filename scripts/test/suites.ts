@@ -1,0 +1,67 @@
+/** The test suites: what each is called, where its files lie, which program runs them. A folder that is absent has no suite. */
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+export type Runner = 'mocha' | 'hardhat-mocha' | 'hardhat-solidity'
+
+export type Suite = {
+  readonly name: string
+  readonly runner: Runner
+  readonly folder: string
+  /** What a file's name ends in to belong to the suite. */
+  readonly suffix: string
+  /** Left out of a plain `npm test`, which names it instead. */
+  readonly slow: boolean
+}
+
+export type FoundSuite = Suite & { readonly files: readonly string[] }
+
+const FILES_MAX = 1_000
+
+/** Cheapest first, so that a mistake shows early. */
+export const SUITES: readonly Suite[] = [
+  mochaSuite('unit'),
+  mochaSuite('vectors'),
+  mochaSuite('docs'),
+  { ...mochaSuite('contracts'), runner: 'hardhat-mocha' },
+  { ...mochaSuite('solidity'), runner: 'hardhat-solidity', folder: 'test/contracts', suffix: '.t.sol' },
+  mochaSuite('model'),
+  mochaSuite('faults'),
+  mochaSuite('simulation'),
+  mochaSuite('fuzz'),
+  mochaSuite('attacks'),
+  mochaSuite('e2e'),
+  { ...mochaSuite('fork'), runner: 'hardhat-mocha', slow: true },
+]
+
+/** The suites that have files under `root`, each with its files as sorted paths relative to `root`. */
+export function findSuites(root: string): FoundSuite[] {
+  return SUITES.map((suite) => ({ ...suite, files: filesOf(root, suite) })).filter(({ files }) => files.length > 0)
+}
+
+/** The words that run a suite, without the Node binary in front. `grep` narrows it to titles that match. */
+export function commandOf(suite: FoundSuite, grep: string | undefined): string[] {
+  const narrowed = grep === undefined ? [] : ['--grep', grep]
+  switch (suite.runner) {
+    case 'mocha':
+      return ['node_modules/mocha/bin/mocha.js', ...narrowed, ...suite.files]
+    case 'hardhat-mocha':
+      return ['node_modules/hardhat/dist/src/cli.js', 'test', 'mocha', ...narrowed, ...suite.files]
+    case 'hardhat-solidity':
+      return ['node_modules/hardhat/dist/src/cli.js', 'test', 'solidity', ...narrowed]
+  }
+}
+
+function mochaSuite(name: string): Suite {
+  return { name, runner: 'mocha', folder: `test/${name}`, suffix: '.test.ts', slow: false }
+}
+
+function filesOf(root: string, { folder, suffix }: Suite): string[] {
+  if (!existsSync(join(root, folder))) return []
+  const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(suffix))
+    .map((name) => join(folder, name))
+    .sort()
+  if (files.length > FILES_MAX) throw new Error(`${folder} holds ${files.length} test files; ${FILES_MAX} are expected at most`)
+  return files
+}
