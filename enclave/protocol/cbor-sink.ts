@@ -9,16 +9,16 @@ export const ARRAY = 4
 export const MAP = 5
 export const TAG = 6
 
-/** A buffer that grows as it is written; `length` counts what is written. */
-export type Sink = { bytes: Uint8Array; length: number }
+/** A buffer that grows as it is written; `length` counts what is written. Messages carry a bigint as decimal text. */
+export type Sink = { bytes: Uint8Array; length: number; readonly bigintAsText: boolean }
 
 const SINK_BYTES_MIN = 256
 const UINT64_LIMIT = 2n ** 64n
 const UINT32_LIMIT = 2 ** 32
 const encoder = new TextEncoder()
 
-export function newSink(): Sink {
-  return { bytes: new Uint8Array(SINK_BYTES_MIN), length: 0 }
+export function newSink(bigintAsText: boolean): Sink {
+  return { bytes: new Uint8Array(SINK_BYTES_MIN), length: 0, bigintAsText }
 }
 
 /** A copy of what was written. */
@@ -33,6 +33,7 @@ export function writeNumber(sink: Sink, value: number): void {
 }
 
 export function writeBigint(sink: Sink, value: bigint): void {
+  if (sink.bigintAsText) return writeText(sink, value.toString())
   assert(value < UINT64_LIMIT && value >= -UINT64_LIMIT, 'an integer has at most 64 bits: larger amounts are text')
   const major = value >= 0n ? UNSIGNED : NEGATIVE
   const size = value >= 0n ? value : -1n - value

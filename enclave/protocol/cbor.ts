@@ -66,9 +66,12 @@ const BREAK = 0xff
 /** The byte order mark is a character like any other: without ignoreBOM two texts would read as one. */
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The deterministic bytes of `value`. Floats, undefined, lone surrogates and integers beyond 64 bits are our bugs. */
-export function encodeCbor(value: CborInput): Uint8Array {
-  const sink = newSink()
+/**
+ * The deterministic bytes of `value`. Floats, undefined, lone surrogates and integers beyond 64 bits are our bugs.
+ * With `bigintAsText` a bigint becomes its decimal text, as messages carry amounts.
+ */
+export function encodeCbor(value: CborInput, options?: { readonly bigintAsText: boolean }): Uint8Array {
+  const sink = newSink(options?.bigintAsText ?? false)
   writeValue(sink, value, 0)
   return finish(sink)
 }
