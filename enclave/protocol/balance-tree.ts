@@ -1,0 +1,136 @@
+/**
+ * The balance tree without state: leaves, nodes, proofs (protocol section 3). A node hashes its children in ascending
+ * order, so that OpenZeppelin's MerkleProof verifies on chain; the position is bound by the index inside the leaf.
+ */
+import { assert, CodedError } from './errors.ts'
+import { keccak256 } from './hash.ts'
+import type { Address } from './ids.ts'
+import { fromHex, HASH_BYTES } from './ids.ts'
+import type { Wei } from './money.ts'
+import { bytesEqual, utf8, WORD_BYTES } from './words.ts'
+
+/** The account as its leaf binds it. lastSeq is the sequence of the header that first contains the change. */
+export type BalanceLeaf = {
+  readonly index: number
+  readonly orchestratorId: string
+  readonly recipient: Address
+  readonly creditedWei: Wei
+  readonly paidWei: Wei
+  readonly reservedWei: Wei
+  readonly lastSeq: number
+}
+
+export type BalanceProof = {
+  /** The leaf's hash, which the verifier computes from the fields: only they bind the index. */
+  readonly leaf: Uint8Array
+  readonly index: number
+  /** The siblings from the leaf upwards, one a level. */
+  readonly proof: readonly Uint8Array[]
+  readonly root: Uint8Array
+  readonly depth: number
+}
+
+export const DEPTH_GENESIS = 17
+export const DEPTH_MAX = 32
+
+/** Stands at every position that no account has taken. Shared: never written to. */
+export const EMPTY_LEAF: Uint8Array = keccak256(utf8('anchorhold/empty/v1'))
+
+const LEAF_TYPE = keccak256(utf8('anchorhold/balance/v1'))
+const LEAF_WORDS = 8
+const U64_LIMIT = 2n ** 64n
+
+/** The root of a tree of `depth` that holds no account. Shared: never written to. */
+export function emptyRoot(depth: number): Uint8Array {
+  const root = EMPTY_ROOTS[depth]
+  assert(root !== undefined, 'a depth is 0..DEPTH_MAX')
+  return root
+}
+
+/** keccak256 of both children, the smaller one first: nodeHash(a, b) equals nodeHash(b, a). 32 bytes each. */
+export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const pair = new Uint8Array(2 * HASH_BYTES)
+  const swapped = isGreater(left, right)
+  pair.set(swapped ? right : left)
+  pair.set(swapped ? left : right, HASH_BYTES)
+  return keccak256(pair)
+}
+
+/** True when the 32 bytes of `left` are a larger number than those of `right`. */
+export function isGreater(left: Uint8Array, right: Uint8Array): boolean {
+  for (let at = 0; at < HASH_BYTES; at++) {
+    const difference = (left[at] as number) - (right[at] as number)
+    if (difference !== 0) return difference > 0
+  }
+  return false
+}
+
+const EMPTY_ROOTS: readonly Uint8Array[] = emptyRoots()
+
+function emptyRoots(): Uint8Array[] {
+  const roots = [EMPTY_LEAF]
+  for (let depth = 1; depth <= DEPTH_MAX; depth++) {
+    const child = roots[depth - 1] as Uint8Array
+    roots.push(nodeHash(child, child))
+  }
+  return roots
+}
+
+/** keccak256 of the id's UTF-8, as the leaf holds it: callers that hash an account often keep it. */
+export function orchestratorIdHash(orchestratorId: string): Uint8Array {
+  return keccak256(utf8(orchestratorId))
+}
+
+/**
+ * The leaf of an account: eight ABI words, hashed twice, so that no inner node (two words) can pose as a leaf.
+ * `idHash` saves hashing an id that the caller has hashed before.
+ */
+export function leafHash(leaf: BalanceLeaf, idHash: Uint8Array = orchestratorIdHash(leaf.orchestratorId)): Uint8Array {
+  const words = new Uint8Array(LEAF_WORDS * WORD_BYTES)
+  const view = new DataView(words.buffer)
+  words.set(LEAF_TYPE)
+  view.setUint32(wordEnd(1) - 4, leaf.index)
+  words.set(idHash, wordEnd(1))
+  words.set(fromHex(leaf.recipient), wordEnd(3) - 20)
+  putU128(view, wordEnd(4), leaf.creditedWei)
+  putU128(view, wordEnd(5), leaf.paidWei)
+  putU128(view, wordEnd(6), leaf.reservedWei)
+  view.setUint16(wordEnd(7) - 6, Math.floor(leaf.lastSeq / 2 ** 32))
+  view.setUint32(wordEnd(7) - 4, leaf.lastSeq % 2 ** 32)
+  return keccak256(keccak256(words))
+}
+
+function wordEnd(word: number): number {
+  return (word + 1) * WORD_BYTES
+}
+
+function putU128(view: DataView, end: number, value: bigint): void {
+  view.setBigUint64(end - 8, value)
+  if (value >= U64_LIMIT) view.setBigUint64(end - 16, value >> 64n)
+}
+
+/**
+ * Refuses PROOF_LENGTH (other than one sibling of 32 bytes a level, a depth or index out of range) and PROOF_INVALID
+ * (the siblings lead to another root). Returning proves the leaf's fields, and nothing about how new the root is.
+ */
+export function verifyBalanceProof(claim: BalanceProof): void {
+  const { leaf, index, proof, root, depth } = claim
+  refuseShape(claim)
+  let node = leaf
+  for (const sibling of proof) node = nodeHash(node, sibling)
+  if (bytesEqual(node, root)) return
+  throw new CodedError('PROOF_INVALID', `expected account ${index} under the given root of depth ${depth}, got another root`)
+}
+
+function refuseShape({ leaf, index, proof, root, depth }: BalanceProof): void {
+  if (!Number.isInteger(depth) || depth < 0 || depth > DEPTH_MAX) {
+    throw new CodedError('PROOF_LENGTH', `expected a depth of 0..${DEPTH_MAX}, got ${depth}`)
+  }
+  if (!Number.isInteger(index) || index < 0 || index >= 2 ** depth) {
+    throw new CodedError('PROOF_LENGTH', `expected an index below 2^${depth}, got ${index}`)
+  }
+  if (proof.length !== depth) throw new CodedError('PROOF_LENGTH', `expected ${depth} siblings, got ${proof.length}`)
+  for (const hash of [leaf, root, ...proof]) {
+    if (hash.length !== HASH_BYTES) throw new CodedError('PROOF_LENGTH', `expected hashes of 32 bytes, got ${hash.length}`)
+  }
+}

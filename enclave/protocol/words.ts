@@ -1,0 +1,51 @@
+/** 32-byte ABI words, as Solidity's abi.encode lays out value types. */
+import type { Address, Hash } from './ids.ts'
+import { fromHex } from './ids.ts'
+
+export const WORD_BYTES = 32
+
+/** An unsigned integer, right-aligned. */
+export function uintWord(value: bigint | number): Uint8Array {
+  const word = new Uint8Array(WORD_BYTES)
+  let rest = BigInt(value)
+  for (let at = WORD_BYTES - 1; rest > 0n && at >= 0; at--) {
+    word[at] = Number(rest & 0xffn)
+    rest >>= 8n
+  }
+  return word
+}
+
+/** A signed integer in two's complement. */
+export function intWord(value: bigint): Uint8Array {
+  return uintWord(BigInt.asUintN(256, value))
+}
+
+export function addressWord(address: Address): Uint8Array {
+  const word = new Uint8Array(WORD_BYTES)
+  word.set(fromHex(address), 12)
+  return word
+}
+
+export function hashWord(hash: Hash): Uint8Array {
+  return fromHex(hash)
+}
+
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, at) => byte === right[at])
+}
+
+const encoder = new TextEncoder()
+
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text)
+}
