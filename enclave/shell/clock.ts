@@ -1,0 +1,16 @@
+/** The shell's clock. The host sets it, so it bounds damage and no safety property rests on it (protocol section 3). */
+
+export type Clock = {
+  /** Whole seconds since 1970. */
+  readonly unixSeconds: () => number
+  /** False: the host can set this clock at will. True needs a timestamp that the NSM signs. */
+  readonly attested: boolean
+}
+
+const MS_PER_SECOND = 1_000
+
+/** The clock of the operating system. Unattested. */
+export const systemClock: Clock = {
+  unixSeconds: () => Math.floor(Date.now() / MS_PER_SECOND),
+  attested: false,
+}
