@@ -25,6 +25,8 @@ export const ENCLAVE_ERRORS = {
   PROOF_LENGTH: { meaning: 'A Merkle proof has the wrong number of hashes for its tree size.', action: 'Fetch the proof again.', retry: 'never' },
   NOTE_SYNTAX: { meaning: 'A signed note or checkpoint does not have the C2SP form.', action: 'Fetch it again; report the log if it stays so.', retry: 'never' },
   NOTE_SIGNATURE: { meaning: 'A known key signed the note, and the signature is wrong.', action: 'Treat the source as hostile.', retry: 'never' },
+  NOTE_UNSIGNED: { meaning: 'No known key signed the note.', action: 'Check the origin and the verifier key, or fetch the note again.', retry: 'never' },
+  TILE_SYNTAX: { meaning: 'A tile or an entry bundle does not hold what its name demands.', action: 'Fetch it again from another source.', retry: 'never' },
   SIGNATURE_INVALID: { meaning: 'A signature has a wrong length, a high s, an unknown v, or the wrong signer.', action: 'Sign again with the named key.', retry: 'never' },
   // Keys and provisioning
   NATIVE_MISSING: { meaning: 'The native secp256k1 library cannot be loaded on this platform.', action: 'Install a prebuilt platform or build it; the JavaScript fallback is never used.', retry: 'never' },
