@@ -40,7 +40,10 @@ export function copyFrontier(frontier: Frontier): Frontier {
 export function frontierOf(size: number, peaks: readonly Uint8Array[]): Frontier {
   const bits = Number.isSafeInteger(size) && size >= 0 ? bitsOf(size) : -1
   if (peaks.length !== bits || peaks.some((peak) => peak.length !== HASH_BYTES)) {
-    throw new CodedError('STATE_MISMATCH', `expected ${bits} hashes of 32 bytes for a log of ${size}, got ${peaks.length}`)
+    throw new CodedError(
+      'STATE_MISMATCH',
+      `expected ${bits} hashes of 32 bytes for a log of ${size}, got ${peaks.length}`,
+    )
   }
   return { size, peaks: peaks.map((peak) => peak.slice()) }
 }

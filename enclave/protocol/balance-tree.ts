@@ -9,14 +9,17 @@ import { fromHex, HASH_BYTES } from './ids.ts'
 import type { Wei } from './money.ts'
 import { bytesEqual, utf8, WORD_BYTES } from './words.ts'
 
-/** The account as its leaf binds it. lastSeq is the sequence of the header that first contains the change. */
+/**
+ * The account as its leaf binds it, under the names of the leaf's ABI fields; amounts are wei. lastSeq is the sequence of
+ * the header that first contains the change.
+ */
 export type BalanceLeaf = {
   readonly index: number
   readonly orchestratorId: string
   readonly recipient: Address
-  readonly creditedWei: Wei
-  readonly paidWei: Wei
-  readonly reservedWei: Wei
+  readonly credited: Wei
+  readonly paid: Wei
+  readonly reserved: Wei
   readonly lastSeq: number
 }
 
@@ -92,9 +95,9 @@ export function leafHash(leaf: BalanceLeaf, idHash: Uint8Array = orchestratorIdH
   view.setUint32(wordEnd(1) - 4, leaf.index)
   words.set(idHash, wordEnd(1))
   words.set(fromHex(leaf.recipient), wordEnd(3) - 20)
-  putU128(view, wordEnd(4), leaf.creditedWei)
-  putU128(view, wordEnd(5), leaf.paidWei)
-  putU128(view, wordEnd(6), leaf.reservedWei)
+  putU128(view, wordEnd(4), leaf.credited)
+  putU128(view, wordEnd(5), leaf.paid)
+  putU128(view, wordEnd(6), leaf.reserved)
   view.setUint16(wordEnd(7) - 6, Math.floor(leaf.lastSeq / 2 ** 32))
   view.setUint32(wordEnd(7) - 4, leaf.lastSeq % 2 ** 32)
   return keccak256(keccak256(words))
@@ -119,7 +122,10 @@ export function verifyBalanceProof(claim: BalanceProof): void {
   let node = leaf
   for (const sibling of proof) node = nodeHash(node, sibling)
   if (bytesEqual(node, root)) return
-  throw new CodedError('PROOF_INVALID', `expected account ${index} under the given root of depth ${depth}, got another root`)
+  throw new CodedError(
+    'PROOF_INVALID',
+    `expected account ${index} under the given root of depth ${depth}, got another root`,
+  )
 }
 
 function refuseShape({ leaf, index, proof, root, depth }: BalanceProof): void {
@@ -131,6 +137,7 @@ function refuseShape({ leaf, index, proof, root, depth }: BalanceProof): void {
   }
   if (proof.length !== depth) throw new CodedError('PROOF_LENGTH', `expected ${depth} siblings, got ${proof.length}`)
   for (const hash of [leaf, root, ...proof]) {
-    if (hash.length !== HASH_BYTES) throw new CodedError('PROOF_LENGTH', `expected hashes of 32 bytes, got ${hash.length}`)
+    if (hash.length !== HASH_BYTES)
+      throw new CodedError('PROOF_LENGTH', `expected hashes of 32 bytes, got ${hash.length}`)
   }
 }

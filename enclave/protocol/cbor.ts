@@ -260,7 +260,8 @@ function readArgument(reader: Reader, initial: number): number | bigint {
   const width = 1 << (information - 24)
   if (reader.bytes.length - reader.at < width) throw syntax(reader, `${width} bytes of a number`, 'the end')
   const argument = width === 8 ? readUint64(reader) : readUint(reader, width)
-  if (reader.canonical && argument < (SMALLEST_OF_WIDTH[information - 24] as number)) throw loose(reader, 'the shortest number')
+  if (reader.canonical && argument < (SMALLEST_OF_WIDTH[information - 24] as number))
+    throw loose(reader, 'the shortest number')
   return argument
 }
 

@@ -197,7 +197,10 @@ function isArray(value: object): value is readonly CborInput[] {
 }
 
 function asciiJson(text: string): string {
-  return JSON.stringify(text).replace(NOT_PRINTABLE_ASCII, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(text).replace(
+    NOT_PRINTABLE_ASCII,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 const NOT_PRINTABLE_ASCII = /[\u007f-\uffff]/g

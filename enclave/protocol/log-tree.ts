@@ -57,7 +57,8 @@ export function rootOf(leafHashes: readonly Uint8Array[]): Uint8Array {
 
 function pairUp(level: readonly Uint8Array[]): Uint8Array[] {
   const above: Uint8Array[] = []
-  for (let at = 0; at + 1 < level.length; at += 2) above.push(nodeHash(level[at] as Uint8Array, level[at + 1] as Uint8Array))
+  for (let at = 0; at + 1 < level.length; at += 2)
+    above.push(nodeHash(level[at] as Uint8Array, level[at + 1] as Uint8Array))
   if (level.length % 2 === 1) above.push(level[level.length - 1] as Uint8Array)
   return above
 }
@@ -113,7 +114,10 @@ function sameRoots({ oldSize, newSize, newRoot }: ConsistencyClaim): Roots {
   return { oldRoot, newRoot: newSize === 0 ? EMPTY_LOG_ROOT : newRoot }
 }
 
-function foldConsistency({ oldSize, oldRoot: givenRoot, newSize }: ConsistencyClaim, hashes: readonly Uint8Array[]): Roots {
+function foldConsistency(
+  { oldSize, oldRoot: givenRoot, newSize }: ConsistencyClaim,
+  hashes: readonly Uint8Array[],
+): Roots {
   let at = oldSize - 1
   let last = newSize - 1
   for (; at % 2 === 1; at = half(at)) last = half(last)
@@ -139,10 +143,15 @@ function consistencyLength(oldSize: number, newSize: number): number {
   return inclusionLength(at, last + 1) + (isPowerOfTwo(oldSize) ? 0 : 1)
 }
 
-function checkedHashes(ends: readonly Uint8Array[], proof: readonly Uint8Array[], length: number): readonly Uint8Array[] {
+function checkedHashes(
+  ends: readonly Uint8Array[],
+  proof: readonly Uint8Array[],
+  length: number,
+): readonly Uint8Array[] {
   if (proof.length !== length) throw new CodedError('PROOF_LENGTH', `expected ${length} hashes, got ${proof.length}`)
   for (const hash of [...ends, ...proof]) {
-    if (hash.length !== HASH_BYTES) throw new CodedError('PROOF_LENGTH', `expected hashes of 32 bytes, got ${hash.length}`)
+    if (hash.length !== HASH_BYTES)
+      throw new CodedError('PROOF_LENGTH', `expected hashes of 32 bytes, got ${hash.length}`)
   }
   return proof
 }

@@ -154,7 +154,7 @@ function isKeyName(name: string): boolean {
 }
 
 function isNoteText(text: string): boolean {
-  return text.endsWith('\n') && !/[\0-\x09\x0b-\x1f]/.test(text) && text.isWellFormed()
+  return text.endsWith('\n') && !/(?!\n)\p{Cc}/u.test(text) && text.isWellFormed()
 }
 
 function hexOf(bytes: Uint8Array): string {
@@ -164,5 +164,8 @@ function hexOf(bytes: Uint8Array): string {
 const SHOWN_CHARACTERS_MAX = 120
 
 function syntax(expected: string, got: string): CodedError {
-  return new CodedError('NOTE_SYNTAX', `expected ${expected}, got ${JSON.stringify(got.slice(0, SHOWN_CHARACTERS_MAX))}`)
+  return new CodedError(
+    'NOTE_SYNTAX',
+    `expected ${expected}, got ${JSON.stringify(got.slice(0, SHOWN_CHARACTERS_MAX))}`,
+  )
 }

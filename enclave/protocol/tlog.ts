@@ -43,7 +43,8 @@ export function parseTilePath(path: string): TileName | undefined {
   const width = partial === undefined ? TILE_WIDTH : Number.parseInt(partial, 10)
   const level = Number.parseInt(folder, 10)
   if (!Number.isSafeInteger(index) || width > TILE_WIDTH || level > TILE_LEVEL_MAX) return undefined
-  const tile: TileName = folder === 'entries' ? { kind: 'entries', index, width } : { kind: 'hashes', level, index, width }
+  const tile: TileName =
+    folder === 'entries' ? { kind: 'entries', index, width } : { kind: 'hashes', level, index, width }
   return tilePath(tile) === path ? tile : undefined
 }
 
@@ -90,7 +91,8 @@ export function decodeEntryBundle(bytes: Uint8Array, width: number): Uint8Array[
     const start = at + LENGTH_BYTES
     const [high, low] = [bytes[at], bytes[at + 1]]
     const end = high === undefined || low === undefined ? Number.POSITIVE_INFINITY : start + high * 256 + low
-    if (end > bytes.length) throw new CodedError('TILE_SYNTAX', `expected ${width} entries, got ${entries.length} whole ones`)
+    if (end > bytes.length)
+      throw new CodedError('TILE_SYNTAX', `expected ${width} entries, got ${entries.length} whole ones`)
     entries.push(copy(bytes, start, end))
     at = end
   }
