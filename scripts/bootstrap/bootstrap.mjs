@@ -25,7 +25,9 @@ main().catch((error) => {
 
 async function main() {
   if (Number(versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
-    throw new StopLine(`Node ${versions.node} is too old to set this up. Install Node ${NODE_MAJOR}, then type the same command again.`)
+    throw new StopLine(
+      `Node ${versions.node} is too old to set this up. Install Node ${NODE_MAJOR}, then type the same command again.`,
+    )
   }
   const { contracts, script } = readWords(argv.slice(2))
   await withPackages()
@@ -36,7 +38,9 @@ async function main() {
 function readWords(words) {
   const end = words.indexOf('--')
   if (end < 0 || words.length === end + 1) {
-    throw new StopLine('Say which script to run: node scripts/bootstrap/bootstrap.mjs [--no-contracts] -- scripts/start/main.ts')
+    throw new StopLine(
+      'Say which script to run: node scripts/bootstrap/bootstrap.mjs [--no-contracts] -- scripts/start/main.ts',
+    )
   }
   return { contracts: !words.slice(0, end).includes('--no-contracts'), script: words.slice(end + 1) }
 }
@@ -49,7 +53,11 @@ function projectNode() {
 // The child is the program from here on: our signals become its signals, its end becomes our end.
 async function handOver(node, [script, ...rest]) {
   const path = [join(ROOT, 'node_modules', '.bin'), process.env.PATH].join(':')
-  const child = spawn(node, [join(ROOT, script), ...rest], { cwd: ROOT, stdio: 'inherit', env: { ...process.env, PATH: path } })
+  const child = spawn(node, [join(ROOT, script), ...rest], {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: { ...process.env, PATH: path },
+  })
   for (const signal of PASSED_SIGNALS) process.on(signal, () => passOn(signal, child))
   const { code, signal } = await new Promise((resolve, reject) => {
     child.once('error', reject)

@@ -21,7 +21,8 @@ async function compile(node) {
   say('compiling contracts')
   const before = digest()
   const code = await run(node, [join(ROOT, 'node_modules', 'hardhat', 'dist', 'src', 'cli.js'), 'build', '--no-tests'])
-  if (code !== 0) throw new StopLine('The contracts do not compile (the words are above). To see it alone, type: npx hardhat build')
+  if (code !== 0)
+    throw new StopLine('The contracts do not compile (the words are above). To see it alone, type: npx hardhat build')
   writeFileSync(STAMP, before)
 }
 
@@ -31,7 +32,8 @@ function digest() {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .sort()
-  if (sources.length > FILES_MAX) throw new StopLine(`contracts/ holds ${sources.length} files; ${FILES_MAX} are expected at most.`)
+  if (sources.length > FILES_MAX)
+    throw new StopLine(`contracts/ holds ${sources.length} files; ${FILES_MAX} are expected at most.`)
   const files = [...sources, join(ROOT, 'hardhat.config.ts'), join(ROOT, 'package-lock.json')]
   return sha256(...files.flatMap((file) => [file.slice(ROOT.length), '\0', sha256(readFileSync(file)), '\n']))
 }

@@ -50,11 +50,14 @@ async function install() {
   say('installing packages')
   const [command, ...words] = installCommand()
   const code = await run(command, words).catch((error) => {
-    if (error.code === 'ENOENT') throw new StopLine(`npm is missing. Install Node ${NODE_MAJOR} with npm, then type the same command again.`)
+    if (error.code === 'ENOENT')
+      throw new StopLine(`npm is missing. Install Node ${NODE_MAJOR} with npm, then type the same command again.`)
     throw error
   })
   if (code === 0) return
-  throw new StopLine(`npm could not install the packages (its words are above). With a network, type: ${typed(installCommand())}`)
+  throw new StopLine(
+    `npm could not install the packages (its words are above). With a network, type: ${typed(installCommand())}`,
+  )
 }
 
 // Under an older Node npm leaves out, without a word, native packages that ask for a newer one: hence npm under 24.
@@ -63,7 +66,9 @@ function installCommand() {
   const name = NODE_PACKAGES.get(`${platform}-${arch}`)
   if (name !== undefined) return ['npx', '-y', '-p', `${name}@${NODE_VERSION}`, '-c', 'npm ci --no-audit --no-fund']
   const line = platform === 'darwin' ? 'brew install node@24 && brew link --overwrite node@24' : 'nvm install 24'
-  throw new StopLine(`No Node ${NODE_MAJOR} package fits ${platform}-${arch}. Install Node ${NODE_MAJOR} (type: ${line}), then type the same command again.`)
+  throw new StopLine(
+    `No Node ${NODE_MAJOR} package fits ${platform}-${arch}. Install Node ${NODE_MAJOR} (type: ${line}), then type the same command again.`,
+  )
 }
 
 function typed(words) {

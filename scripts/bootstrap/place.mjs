@@ -1,7 +1,7 @@
 // What the set-up steps share: where the project is, which Node it wants, how a step takes its turn.
 
-import { createHash } from 'node:crypto'
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { kill, pid, stderr } from 'node:process'

@@ -49,7 +49,11 @@ function missingOptional(packages) {
   for (const [location, entry] of Object.entries(packages)) {
     for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
       if (isLocked(packages, location, name)) continue
-      found.push({ location: `node_modules/${name}`, wantedBy: location || 'the project', entry: entryFor(name, version) })
+      found.push({
+        location: `node_modules/${name}`,
+        wantedBy: location || 'the project',
+        entry: entryFor(name, version),
+      })
     }
   }
   return found
@@ -67,7 +71,8 @@ function isLocked(packages, from, name) {
 
 function entryFor(name, version) {
   // A range needs the registry's answer; guessing one here would lock a version nobody chose.
-  if (!EXACT_VERSION.test(version)) throw new Error(`${name} is wanted as "${version}": expected an exact version; add it by hand`)
+  if (!EXACT_VERSION.test(version))
+    throw new Error(`${name} is wanted as "${version}": expected an exact version; add it by hand`)
   const words = name.split(/[^a-z0-9]+/i)
   const os = words.filter((word) => SYSTEMS.includes(word))
   const cpu = words.map((word) => PROCESSOR_NAMES.get(word) ?? word).filter((word) => PROCESSORS.includes(word))

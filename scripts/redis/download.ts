@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import type { RedisProgram } from './find.ts'
+import type { RedisProgram } from './program.ts'
 
 type AptOptions = readonly string[]
 type IsUsable = (program: RedisProgram) => Promise<boolean>
@@ -47,7 +47,8 @@ async function fetchAndUnpack(cacheDir: string, options: AptOptions, isUsable: I
       await exec('dpkg', ['-x', join(work, name), join(work, 'root')], work)
     }
     const trial = findProgram(join(work, 'root'))
-    if (trial === undefined || !(await isUsable(trial))) throw new Error('the unpacked Redis does not start on this system')
+    if (trial === undefined || !(await isUsable(trial)))
+      throw new Error('the unpacked Redis does not start on this system')
     return settle(join(work, 'root'), join(cacheDir, 'root'))
   } finally {
     rmSync(work, { recursive: true, force: true })
@@ -87,7 +88,9 @@ function findProgram(root: string): RedisProgram | undefined {
   const places = ['usr/bin/redis-server', 'usr/bin/valkey-server', 'bin/redis-server'].map((place) => join(root, place))
   const path = places.find((place) => existsSync(place))
   if (path === undefined) return undefined
-  const libraries = readdirSync(root, { recursive: true, withFileTypes: true }).filter(({ name }) => /\.so(\.|$)/.test(name))
+  const libraries = readdirSync(root, { recursive: true, withFileTypes: true }).filter(({ name }) =>
+    /\.so(\.|$)/.test(name),
+  )
   return { path, libraryPath: [...new Set(libraries.map(({ parentPath }) => parentPath))].join(delimiter) }
 }
 
@@ -98,7 +101,6 @@ function apt(words: readonly string[], cwd: string): Promise<string> {
 }
 
 async function exec(command: string, words: readonly string[], cwd: string): Promise<string> {
-  // biome-ignore lint/style/useNamingConvention: the environment's own names.
   const env = { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' }
   const options = { cwd, env, timeout: APT_TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX }
   return (await promisify(execFile)(command, words, options)).stdout

@@ -5,9 +5,7 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { CodedError } from '../../enclave/protocol/errors.ts'
 import { downloadRedis } from './download.ts'
-
-/** A program that speaks Redis, and what its loader needs to find its libraries. */
-export type RedisProgram = { readonly path: string; readonly libraryPath: string | undefined }
+import type { RedisProgram } from './program.ts'
 
 export type FoundRedis =
   | { readonly kind: 'running'; readonly url: string }
@@ -52,7 +50,6 @@ export function findOnPath(name: string): string | undefined {
 
 /** The environment in which a program finds the libraries that came with it. */
 export function programEnv({ libraryPath }: RedisProgram): NodeJS.ProcessEnv {
-  // biome-ignore lint/style/useNamingConvention: the dynamic loader's own name.
   return libraryPath === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: libraryPath }
 }
 
@@ -73,9 +70,13 @@ async function unpacked(cacheDir: string): Promise<RedisProgram> {
   const line = INSTALL_LINES.find(([manager]) => findOnPath(manager) !== undefined)?.[1]
   const advice = line === undefined ? 'install Redis 6.2 or later, or set REDIS_URL' : `type: ${line}`
   const missing = (cause?: unknown) =>
-    new CodedError('REDIS_MISSING', `expected a Redis of version 6.2 or later on PATH or under REDIS_URL, found none; ${advice}`, {
-      cause,
-    })
+    new CodedError(
+      'REDIS_MISSING',
+      `expected a Redis of version 6.2 or later on PATH or under REDIS_URL, found none; ${advice}`,
+      {
+        cause,
+      },
+    )
   if (findOnPath('apt-get') === undefined || findOnPath('dpkg') === undefined) throw missing()
   try {
     return await downloadRedis(cacheDir, isUsable)

@@ -8,8 +8,9 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { CodedError } from '../../enclave/protocol/errors.ts'
-import { findRedis, programEnv, type RedisProgram } from './find.ts'
+import { findRedis, programEnv } from './find.ts'
 import { askIdentity } from './identity.ts'
+import type { RedisProgram } from './program.ts'
 
 export type RedisOptions = {
   /** Where its files go; kept when it stops. A temporary folder, removed at the end, when left out. */
@@ -47,7 +48,8 @@ type Note = z.infer<typeof Note>
  */
 export async function startRedis(options: RedisOptions): Promise<Redis> {
   const found = await findRedis(options)
-  if (found.kind === 'running') return { url: found.url, pid: undefined, ended: new Promise(() => {}), stop: async () => {} }
+  if (found.kind === 'running')
+    return { url: found.url, pid: undefined, ended: new Promise(() => {}), stop: async () => {} }
   const dataDir = resolve(options.dataDir ?? mkdtempSync(join(tmpdir(), 'anchorhold-redis-')))
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   await endStale(dataDir)
@@ -62,7 +64,8 @@ async function startSomewhere(program: RedisProgram, dataDir: string, port: numb
   for (let attempt = 1; attempt <= START_ATTEMPTS_MAX; attempt++) {
     const server = await startAt(program, dataDir, port ?? (await freePort()))
     if (server !== undefined) return server
-    if (port !== undefined) throw new CodedError('PORT_BUSY', `expected port ${port} free for Redis, it is taken; see: lsof -i :${port}`)
+    if (port !== undefined)
+      throw new CodedError('PORT_BUSY', `expected port ${port} free for Redis, it is taken; see: lsof -i :${port}`)
   }
   const log = join(dataDir, 'redis.log')
   throw new CodedError('REDIS_MISSING', `expected Redis to start within ${START_ATTEMPTS_MAX} attempts; read ${log}`)

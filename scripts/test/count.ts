@@ -23,7 +23,10 @@ export function readCount(line: string): { kind: keyof Counts; tests: number } |
 }
 
 export function sum(all: readonly Counts[]): Counts {
-  return all.reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }), NONE)
+  return all.reduce(
+    (a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }),
+    NONE,
+  )
 }
 
 /** The last line of every report, exactly this form: `.ci/run` adds these lines up. */

@@ -36,7 +36,12 @@ type Seen = { counts: Counts; counted: boolean; code: number | null; late: 'hung
 function start(suite: FoundSuite, { root, grep }: RunOptions): ChildProcess {
   const env = { ...process.env, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}) }
   // A process group of its own: whatever a test started and forgot can be found and ended through it.
-  return spawn(process.execPath, commandOf(suite, grep), { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  return spawn(process.execPath, commandOf(suite, grep), {
+    cwd: root,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
 }
 
 async function follow(child: ChildProcess): Promise<Seen> {
@@ -80,7 +85,8 @@ function exitCode(child: ChildProcess): Promise<number | null> {
 function judge({ counts, counted, code, late }: Seen, narrowed: boolean): string[] {
   if (late === 'hung') return [`did not end within ${SUITE_MS_MAX / 60_000} minutes`]
   if (late === 'lingered') return [`was still running ${EXIT_GRACE_MS / 1_000} s after its last test`]
-  if (code !== 0 && counts.failed === 0) return [`ended with exit code ${code ?? 'none (a signal)'} though no test failed`]
+  if (code !== 0 && counts.failed === 0)
+    return [`ended with exit code ${code ?? 'none (a signal)'} though no test failed`]
   const ran = counts.passed + counts.failed + counts.skipped
   if (!counted || (ran === 0 && !narrowed)) return ['ran no test']
   return []

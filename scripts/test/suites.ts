@@ -62,6 +62,7 @@ function filesOf(root: string, { folder, suffix }: Suite): string[] {
     .filter((name) => name.endsWith(suffix))
     .map((name) => join(folder, name))
     .sort()
-  if (files.length > FILES_MAX) throw new Error(`${folder} holds ${files.length} test files; ${FILES_MAX} are expected at most`)
+  if (files.length > FILES_MAX)
+    throw new Error(`${folder} holds ${files.length} test files; ${FILES_MAX} are expected at most`)
   return files
 }

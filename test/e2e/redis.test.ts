@@ -44,7 +44,18 @@ describe('the embedded Redis', function () {
       expect(await client.ping()).to.equal('PONG')
       return client.config('GET', 'bind', 'maxmemory-policy', 'appendonly', 'save', 'dir')
     })
-    const expected = ['bind', '127.0.0.1', 'maxmemory-policy', 'noeviction', 'appendonly', 'yes', 'save', '', 'dir', dataDir]
+    const expected = [
+      'bind',
+      '127.0.0.1',
+      'maxmemory-policy',
+      'noeviction',
+      'appendonly',
+      'yes',
+      'save',
+      '',
+      'dir',
+      dataDir,
+    ]
     expect(settings).to.have.members(expected)
   })
 

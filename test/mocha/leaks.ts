@@ -67,7 +67,8 @@ function guard(suite: Suite): void {
   suite.afterAll('leaves nothing open', async function (this: Mocha.Context) {
     this.timeout(LEAK_TIMEOUT_MS)
     const left = await leftOpen(before)
-    if (left.length > 0) throw new Error(`"${suite.title}" left open: ${left.join(', ')}. Close it in the suite's own after hook.`)
+    if (left.length > 0)
+      throw new Error(`"${suite.title}" left open: ${left.join(', ')}. Close it in the suite's own after hook.`)
   })
 }
 
