@@ -1,0 +1,13 @@
+import { type HDAccount, mnemonicToAccount } from 'viem/accounts'
+
+/** The public test words that every development node knows. Whoever reads this page holds these keys. */
+export const DEV_MNEMONIC = 'test test test test test test test test test test test junk'
+
+/** Index of each development account; every index from 4 to 19 is free. */
+export const DEV_ACCOUNTS = { owner: 0, guardian: 1, keeper: 2, treasuryOwner: 3 } as const
+export const DEV_ACCOUNTS_MAX = 20
+
+/** A development account with its key, by its index under m/44'/60'/0'/0. */
+export function devAccount(index: number): HDAccount {
+  return mnemonicToAccount(DEV_MNEMONIC, { addressIndex: index })
+}
