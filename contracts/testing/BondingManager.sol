@@ -209,15 +209,19 @@ contract BondingManager is Managed {
 
     /// @dev The factors of `round`, or the latest before it when nothing happened in it.
     function _latestFactors(Transcoder storage t, uint256 round) private view returns (EarningsPool.Data memory pool) {
-        pool.cumulativeRewardFactor = t.earningsPoolPerRound[round].cumulativeRewardFactor;
-        pool.cumulativeFeeFactor = t.earningsPoolPerRound[round].cumulativeFeeFactor;
+        pool = _factors(t, round);
         uint256 lastRewardRound = t.lastRewardRound;
         if (pool.cumulativeRewardFactor == 0 && lastRewardRound < round) {
-            pool.cumulativeRewardFactor = t.earningsPoolPerRound[lastRewardRound].cumulativeRewardFactor;
+            pool.cumulativeRewardFactor = _factors(t, lastRewardRound).cumulativeRewardFactor;
         }
         uint256 lastFeeRound = t.lastFeeRound;
         if (pool.cumulativeFeeFactor == 0 && lastFeeRound < round) {
-            pool.cumulativeFeeFactor = t.earningsPoolPerRound[lastFeeRound].cumulativeFeeFactor;
+            pool.cumulativeFeeFactor = _factors(t, lastFeeRound).cumulativeFeeFactor;
         }
+    }
+
+    function _factors(Transcoder storage t, uint256 round) private view returns (EarningsPool.Data memory pool) {
+        pool.cumulativeRewardFactor = t.earningsPoolPerRound[round].cumulativeRewardFactor;
+        pool.cumulativeFeeFactor = t.earningsPoolPerRound[round].cumulativeFeeFactor;
     }
 }
