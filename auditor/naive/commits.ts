@@ -1,0 +1,260 @@
+/** Payouts and headers: reserve, commit, and what became of it (protocol sections 3 to 5). */
+import type { Body, Payout } from '../../enclave/protocol/entry.ts'
+import type { Header } from '../../enclave/protocol/header.ts'
+import { foldHead, headerHash } from '../../enclave/protocol/header.ts'
+import type { Hash } from '../../enclave/protocol/ids.ts'
+import { ZERO_ADDRESS } from '../../enclave/protocol/ids.ts'
+import { AMOUNT_WEI_LIMIT } from '../../enclave/protocol/money.ts'
+import { PAYOUT_ID_LIMIT } from '../../enclave/protocol/ticket.ts'
+import type { Account, CommitRecord, Ledger, Replay } from './ledger.ts'
+import { balanceOf, demand, demandEqual, flagEntry, headerOf } from './ledger.ts'
+
+/** Moves each payout from balance to reserved. A payout that breaks a rule is reported, and moves as far as there is balance. */
+export function replayReserve(replay: Replay, ledger: Ledger, body: Body<'reserve'>): void {
+  const { policy } = ledger.genesis
+  const { payouts } = body
+  demand(replay, ledger.unlanded === null, 'ENTRY_ORDER', 'reserve', 'no unlanded commit', 'reserve')
+  demandEqual(replay, 'RESERVE_SEQUENCE', 'sequence', ledger.sequence + 1, body.sequence)
+  const counted = payouts.length > 0 && payouts.length <= policy.payoutsPerCommitMax
+  demand(replay, counted, 'RESERVE_COUNT', 'payouts', `1 to ${policy.payoutsPerCommitMax}`, payouts.length)
+  const sum = payouts.reduce((total, { wei }) => total + wei, 0n)
+  demand(replay, sum <= policy.commitWeiMax, 'RESERVE_SUM', 'payouts', `at most ${policy.commitWeiMax} wei`, sum)
+  const seen = new Set<number>()
+  let transferSeen = false
+  demandServingOrder(replay, ledger, payouts)
+  for (const payout of payouts) {
+    demand(
+      replay,
+      !seen.has(payout.account),
+      'PAYOUT_DOUBLED',
+      `payout ${payout.payoutId}`,
+      'each account once',
+      payout.account,
+    )
+    demandKind(replay, ledger, payout, transferSeen)
+    seen.add(payout.account)
+    transferSeen ||= payout.kind === 'transfer'
+    reserve(replay, ledger, payout)
+  }
+  ledger.reserve = { ...body, entry: replay.entry }
+}
+
+/** In order of index after the last one served, around the ring of accounts, so that nobody is served twice before another. */
+function demandServingOrder(replay: Replay, ledger: Ledger, payouts: readonly Payout[]): void {
+  const ring = ledger.accounts.length
+  const served = ledger.servedIndex
+  let last = -1
+  for (const { account, payoutId } of payouts) {
+    const rank = (account - served - 1 + ring) % ring
+    demand(replay, rank > last, 'PAYOUT_ORDER', `payout ${payoutId}`, 'an account after the one before', account)
+    last = Math.max(last, rank)
+    ledger.servedIndex = account
+  }
+}
+
+/** The call packs tickets before transfers, and bit i is payout i. The treasury owner may be no transcoder: he may get a transfer. */
+function demandKind(replay: Replay, ledger: Ledger, payout: Payout, transferSeen: boolean): void {
+  const expected = payout.account === 0 ? payout.kind : ledger.genesis.policy.strategy
+  const subject = `payout ${payout.payoutId}`
+  demandEqual(replay, 'PAYOUT_KIND', subject, expected, payout.kind)
+  demand(
+    replay,
+    payout.kind === 'transfer' || !transferSeen,
+    'PAYOUT_KIND',
+    subject,
+    'tickets before transfers',
+    payout.kind,
+  )
+}
+
+function reserve(replay: Replay, ledger: Ledger, payout: Payout): void {
+  const subject = `payout ${payout.payoutId}`
+  demandEqual(replay, 'PAYOUT_ID', subject, ledger.nextPayoutId, payout.payoutId)
+  demand(replay, payout.payoutId < PAYOUT_ID_LIMIT, 'PAYOUT_ID', subject, 'less than 2^32', payout.payoutId)
+  ledger.nextPayoutId = Math.max(ledger.nextPayoutId, payout.payoutId + 1)
+  const account = ledger.accounts[payout.account]
+  if (account === undefined) return flagEntry(replay, 'ACCOUNT_UNKNOWN', subject, 'an account', payout.account)
+  demandRecipient(replay, ledger, account, payout)
+  demandAmount(replay, ledger, account, payout)
+  const sequence = ledger.sequence + 1
+  demand(
+    replay,
+    sequence >= account.retrySequence,
+    'PAYOUT_BACKOFF',
+    subject,
+    `sequence ${account.retrySequence}`,
+    sequence,
+  )
+  const covered = payout.wei <= balanceOf(account)
+  if (!demand(replay, covered, 'PAYOUT_OVERDRAW', subject, `at most ${balanceOf(account)} wei`, payout.wei)) return
+  account.reservedWei += payout.wei
+  ledger.reservedWei += payout.wei
+  ledger.touched.add(account)
+}
+
+function demandRecipient(replay: Replay, ledger: Ledger, account: Account, payout: Payout): void {
+  const { anchor, broker } = ledger.genesis
+  const subject = `payout ${payout.payoutId}`
+  demandEqual(replay, 'PAYOUT_RECIPIENT', subject, account.recipient, payout.recipient)
+  const never: readonly string[] = [ZERO_ADDRESS, anchor, broker, ledger.authority]
+  demand(
+    replay,
+    !never.includes(payout.recipient),
+    'PAYOUT_RECIPIENT',
+    subject,
+    'not zero, anchor, broker or authority',
+    payout.recipient,
+  )
+}
+
+/** Account 0 knows no payout maximum and no threshold: only a quorum credits it. */
+function demandAmount(replay: Replay, ledger: Ledger, account: Account, payout: Payout): void {
+  const { payoutWeiMin, payoutWeiMax, thresholdWei } = ledger.genesis.policy
+  const subject = `payout ${payout.payoutId}`
+  demand(
+    replay,
+    payout.wei > 0n && payout.wei < AMOUNT_WEI_LIMIT,
+    'PAYOUT_AMOUNT',
+    subject,
+    '1 to 2^96 − 1 wei',
+    payout.wei,
+  )
+  if (account.index === 0) return
+  demand(replay, payout.wei >= payoutWeiMin, 'PAYOUT_AMOUNT', subject, `at least ${payoutWeiMin} wei`, payout.wei)
+  demand(replay, payout.wei <= payoutWeiMax, 'PAYOUT_AMOUNT', subject, `at most ${payoutWeiMax} wei`, payout.wei)
+  const balance = balanceOf(account)
+  demand(
+    replay,
+    balance >= thresholdWei,
+    'PAYOUT_AMOUNT',
+    subject,
+    `a balance of at least ${thresholdWei} wei`,
+    balance,
+  )
+}
+
+/** Recomputes the header, field by field, over every entry before this one. */
+export function replayCommit(replay: Replay, ledger: Ledger, body: Body<'commit'>): void {
+  demand(replay, ledger.unlanded === null, 'ENTRY_ORDER', 'commit', 'no unlanded commit', 'commit')
+  demand(replay, ledger.session !== ZERO_ADDRESS, 'ENTRY_ORDER', 'commit', 'an open session', 'none')
+  const expected = headerOf(replay, ledger)
+  for (const field of Object.keys(expected) as (keyof Header)[]) {
+    demandEqual(replay, 'HEADER_FIELD', field, expected[field], body.header[field])
+  }
+  demandEqual(replay, 'HEADER_HASH', 'hash', headerHash(body.header), body.hash)
+  demandConservation(replay, ledger)
+  const record: CommitRecord = {
+    entry: replay.entry,
+    header: body.header,
+    hash: body.hash,
+    payouts: ledger.reserve?.payouts ?? null,
+    fate: 'unlanded',
+    bitmap: null,
+    head: null,
+  }
+  ledger.unlanded = record
+  ledger.commits.push(record)
+  ledger.reserve = null
+  ledger.touched.clear()
+}
+
+/** credited = Σ balances + paid + reserved, and each column is the sum of its accounts. */
+function demandConservation(replay: Replay, ledger: Ledger): void {
+  const sums = { creditedWei: 0n, paidWei: 0n, reservedWei: 0n, balanceWei: 0n }
+  for (const account of ledger.accounts) {
+    sums.creditedWei += account.creditedWei
+    sums.paidWei += account.paidWei
+    sums.reservedWei += account.reservedWei
+    sums.balanceWei += balanceOf(account)
+  }
+  for (const column of ['creditedWei', 'paidWei', 'reservedWei'] as const) {
+    demandEqual(replay, 'CONSERVATION', column, sums[column], ledger[column])
+  }
+  demandEqual(
+    replay,
+    'CONSERVATION',
+    'credited',
+    ledger.creditedWei,
+    sums.balanceWei + ledger.paidWei + ledger.reservedWei,
+  )
+}
+
+/** Bit i says whether payout i was paid: reserved → paid, or back to balance. */
+export function replaySettle(replay: Replay, ledger: Ledger, body: Body<'settle'>): void {
+  const commit = unlandedOf(replay, ledger, body.sequence)
+  if (commit === undefined) return
+  const bits = bitsOf(replay, commit, body.bitmap)
+  for (const [index, payout] of (commit.payouts ?? []).entries()) {
+    const paid = (bits >> BigInt(index)) % 2n === 1n
+    release(ledger, payout, paid)
+    noteOutcome(ledger, payout, paid, commit.header.sequence)
+  }
+  const head = commit.payouts === null ? commit.hash : foldHead(commit.hash, bits)
+  demandEqual(replay, 'SETTLE_HEAD', 'head', head, body.head)
+  close(ledger, commit, 'settled', body.head)
+  commit.bitmap = body.bitmap
+  ledger.sequence = commit.header.sequence
+}
+
+const BACKOFF_DOUBLINGS_MAX = 30
+
+/** k failures in a row wait 2^k sequences, within the policy's bound. */
+function noteOutcome(ledger: Ledger, payout: Payout, paid: boolean, sequence: number): void {
+  const account = ledger.accounts[payout.account]
+  if (account === undefined) return
+  account.failures = paid ? 0 : account.failures + 1
+  const waited = Math.min(
+    2 ** Math.min(account.failures, BACKOFF_DOUBLINGS_MAX),
+    ledger.genesis.policy.backoffSequencesMax,
+  )
+  account.retrySequence = paid ? 0 : sequence + waited
+}
+
+/** The commit never landed: everything reserved returns, and the sequence is used again. */
+export function replayVoid(replay: Replay, ledger: Ledger, body: Body<'void'>): void {
+  const commit = unlandedOf(replay, ledger, body.sequence)
+  if (commit === undefined) return
+  for (const payout of commit.payouts ?? []) release(ledger, payout, false)
+  demandEqual(replay, 'SETTLE_HEAD', 'head', ledger.head, body.head)
+  close(ledger, commit, 'void', body.head)
+}
+
+function unlandedOf(replay: Replay, ledger: Ledger, sequence: number): CommitRecord | undefined {
+  const commit = ledger.unlanded
+  if (commit === null) {
+    flagEntry(replay, 'SETTLE_SEQUENCE', 'sequence', 'an unlanded commit', 'none')
+    return undefined
+  }
+  demandEqual(replay, 'SETTLE_SEQUENCE', 'sequence', commit.header.sequence, sequence)
+  return commit
+}
+
+/** A bare commit has no bitmap; another one has no bit past its last payout. */
+function bitsOf(replay: Replay, commit: CommitRecord, bitmap: Hash | null): bigint {
+  const count = commit.payouts?.length ?? 0
+  const form = commit.payouts === null ? bitmap === null : bitmap !== null
+  if (!demand(replay, form, 'SETTLE_BITMAP', 'bitmap', count === 0 ? 'null' : 'a bitmap', bitmap)) return 0n
+  const bits = bitmap === null ? 0n : BigInt(bitmap)
+  demand(replay, bits < 2n ** BigInt(count), 'SETTLE_BITMAP', 'bitmap', `no bit past ${count} payouts`, bitmap)
+  return bits
+}
+
+function release(ledger: Ledger, payout: Payout, paid: boolean): void {
+  const account = ledger.accounts[payout.account]
+  // A payout that was refused at its reserve entry has nothing reserved, and was reported there.
+  if (account === undefined || account.reservedWei < payout.wei) return
+  account.reservedWei -= payout.wei
+  ledger.reservedWei -= payout.wei
+  if (paid) {
+    account.paidWei += payout.wei
+    ledger.paidWei += payout.wei
+  }
+  ledger.touched.add(account)
+}
+
+function close(ledger: Ledger, commit: CommitRecord, fate: 'settled' | 'void', head: Hash): void {
+  commit.fate = fate
+  commit.head = head
+  ledger.head = head
+  ledger.unlanded = null
+}

@@ -1,0 +1,154 @@
+/** Genesis, roster and openings, and every other entry that pins a recipient (protocol sections 2, 5 and 6). */
+import type { Opening } from '../../enclave/protocol/configuration.ts'
+import { configHash, genesisHash } from '../../enclave/protocol/configuration.ts'
+import type { Body } from '../../enclave/protocol/entry.ts'
+import type { Address } from '../../enclave/protocol/ids.ts'
+import { isAddress, ZERO_ADDRESS } from '../../enclave/protocol/ids.ts'
+import { AMOUNT_WEI_LIMIT, LEDGER_WEI_LIMIT } from '../../enclave/protocol/money.ts'
+import { parsePolicy, policyCodec, policyHash } from '../../enclave/protocol/policy.ts'
+import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
+import type { Account, Ledger, Replay } from './ledger.ts'
+import { addAccount, demand, demandEqual, flagEntry, newLedger } from './ledger.ts'
+
+/** The first entry. What follows from other fields is recomputed; `genesisHash` waits for roster and openings. */
+export function replayGenesis(replay: Replay, body: Body<'genesis'>): void {
+  const { chainId, anchor, broker, guardian, role } = body
+  const fields = [
+    ['ledgerId', ledgerIdOf({ chainId, anchor }), body.ledgerId],
+    ['config', configHash({ chainId, anchor, broker, guardian, role, genesisHash: body.genesisHash }), body.config],
+    ['policyHash', policyHash(body.policy), body.policyHash],
+    ['policy.chainId', chainId, body.policy.chainId],
+    ['policy.anchor', anchor, body.policy.anchor],
+    ['policy.broker', broker, body.policy.broker],
+  ] as const
+  for (const [field, expected, got] of fields) demandEqual(replay, 'GENESIS_FIELD', field, expected, got)
+  demand(replay, body.authority !== ZERO_ADDRESS, 'GENESIS_FIELD', 'authority', 'an address', body.authority)
+  demandPolicy(replay, body)
+  const ledger = newLedger(body)
+  replay.ledger = ledger
+  closeGenesis(replay, ledger)
+}
+
+function demandPolicy(replay: Replay, body: Body<'genesis'>): void {
+  try {
+    parsePolicy(policyCodec.encode(body.policy))
+  } catch (error) {
+    flagEntry(replay, 'GENESIS_FIELD', 'policy', 'a policy without contradictions', (error as Error).message)
+  }
+}
+
+export function replayRegister(replay: Replay, ledger: Ledger, body: Body<'register'>): void {
+  switch (body.source) {
+    case 'roster':
+      return replayRoster(replay, ledger, body)
+    case 'opening':
+      return replayOpeningRecipient(replay, ledger, body)
+    default:
+      // Neither registrars nor reporters stand in this generation's policy, and what is not named is denied.
+      flagEntry(replay, 'ENTRY_UNAUTHORISED', `register from ${body.source}`, 'roster or opening', body.source)
+  }
+}
+
+function replayRoster(replay: Replay, ledger: Ledger, body: { account: number; id: string; recipient: Address }): void {
+  if (
+    !demand(replay, ledger.rosterLeft > 0, 'ENTRY_ORDER', 'register', 'no roster entry beyond genesis.roster', body.id)
+  )
+    return
+  ledger.rosterLeft--
+  ledger.roster.push({ id: body.id, recipient: body.recipient })
+  pin(replay, ledger, body)
+  closeGenesis(replay, ledger)
+}
+
+function replayOpeningRecipient(
+  replay: Replay,
+  ledger: Ledger,
+  body: { account: number; id: string; recipient: Address },
+): void {
+  const due = ledger.rosterLeft === 0 && ledger.openingsLeft > 0 && ledger.opening === null
+  if (!demand(replay, due, 'ENTRY_ORDER', 'register', 'an opening that is due', body.id)) return
+  ledger.opening = { id: body.id, recipient: body.recipient }
+  pin(replay, ledger, body)
+}
+
+export function replayOpeningCredit(
+  replay: Replay,
+  ledger: Ledger,
+  body: Body<'credit'> & { source: 'opening' },
+): void {
+  const due = ledger.rosterLeft === 0 && ledger.openingsLeft > 0
+  if (!demand(replay, due, 'ENTRY_ORDER', 'credit', 'an opening that is due', body.id)) return
+  const { opening } = ledger
+  if (opening !== null) demandEqual(replay, 'ENTRY_ORDER', 'credit.id', opening.id, body.id)
+  ledger.openingsLeft--
+  ledger.opening = null
+  ledger.openings.push({ id: body.id, wei: body.wei, recipient: opening?.recipient ?? null })
+  const account = accountOf(replay, ledger, body)
+  demand(replay, body.wei > 0n, 'AMOUNT_RANGE', body.id, 'more than 0 wei', body.wei)
+  if (account !== undefined) addCredit(replay, ledger, account, body.wei)
+  closeGenesis(replay, ledger)
+}
+
+/** Once everything that genesis took has been read, its hash and sum can be recomputed. */
+function closeGenesis(replay: Replay, ledger: Ledger): void {
+  if (ledger.rosterLeft > 0 || ledger.openingsLeft > 0) return
+  const { policy, journalSize, journalHead, openingsWei } = ledger.genesis
+  const sum = ledger.openings.reduce((total, { wei }) => total + wei, 0n)
+  demandEqual(replay, 'GENESIS_FIELD', 'openingsWei', sum, openingsWei)
+  const { roster } = ledger
+  const hashOf = (openings: readonly Opening[]) => genesisHash({ policy, roster, openings, journalSize, journalHead })
+  const hash = hashOf(ledger.openings)
+  // An opening that repeats the roster's recipient has no register entry: the log does not tell the two inputs apart.
+  const pinned = new Map(roster.map(({ id, recipient }) => [id, recipient]))
+  const repeated = ledger.openings.map((opening) => ({
+    ...opening,
+    recipient: opening.recipient ?? pinned.get(opening.id) ?? null,
+  }))
+  if (hashOf(repeated) === ledger.genesis.genesisHash) return
+  demandEqual(replay, 'GENESIS_HASH', 'genesisHash', hash, ledger.genesis.genesisHash)
+}
+
+function pin(replay: Replay, ledger: Ledger, body: { account: number; id: string; recipient: Address }): void {
+  const account = accountOf(replay, ledger, body)
+  if (account === undefined) return
+  const own = isAddress(body.id) ? body.recipient === body.id : true
+  const legal = body.recipient !== ZERO_ADDRESS && own
+  if (
+    !demand(replay, legal, 'RECIPIENT_INVALID', body.id, own ? 'an address that is not zero' : body.id, body.recipient)
+  )
+    return
+  if (
+    !demand(replay, account.recipient === ZERO_ADDRESS, 'RECIPIENT_PINNED', body.id, account.recipient, body.recipient)
+  )
+    return
+  account.recipient = body.recipient
+  ledger.touched.add(account)
+}
+
+/** The account of an id, made when the id is new; undefined, with a finding, when the index is not its own. */
+export function accountOf(replay: Replay, ledger: Ledger, body: { account: number; id: string }): Account | undefined {
+  const known = ledger.byId.get(body.id)
+  const index = known?.index ?? ledger.accounts.length
+  if (!demandEqual(replay, 'ACCOUNT_INDEX', body.id, index, body.account)) return undefined
+  if (known !== undefined) return known
+  const { accountsMax } = ledger.genesis.policy
+  demand(
+    replay,
+    ledger.accounts.length < accountsMax,
+    'ACCOUNT_LIMIT',
+    body.id,
+    `at most ${accountsMax} accounts`,
+    ledger.accounts.length + 1,
+  )
+  return addAccount(ledger, body.id, ZERO_ADDRESS)
+}
+
+/** One credit is below 2^96 wei, all together below 2^127. */
+export function addCredit(replay: Replay, ledger: Ledger, account: Account, amountWei: bigint): void {
+  if (!demand(replay, amountWei < AMOUNT_WEI_LIMIT, 'AMOUNT_RANGE', account.id, 'less than 2^96 wei', amountWei)) return
+  const sum = ledger.creditedWei + amountWei
+  if (!demand(replay, sum < LEDGER_WEI_LIMIT, 'AMOUNT_RANGE', 'credited', 'less than 2^127 wei in all', sum)) return
+  account.creditedWei += amountWei
+  ledger.creditedWei = sum
+  ledger.touched.add(account)
+}
