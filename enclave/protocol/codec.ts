@@ -66,7 +66,9 @@ export function text(bytesMax: number, bytesMin = 0): Codec<string> {
   return {
     encode: (value) => value,
     decode: (value, path) =>
-      typeof value === 'string' && fits(value) ? value : misfit(path, `text of ${bytesMin} to ${bytesMax} bytes`, value),
+      typeof value === 'string' && fits(value)
+        ? value
+        : misfit(path, `text of ${bytesMin} to ${bytesMax} bytes`, value),
   }
 }
 
@@ -75,7 +77,9 @@ function fixedBytes<T extends Hex>(size: number): Codec<T> {
     encode: (value) => fromHex(value),
     decode: (value, path) => {
       const bytes = typeof value === 'string' ? fromHexOr(value.toLowerCase()) : value
-      return bytes instanceof Uint8Array && bytes.length === size ? (toHex(bytes) as T) : misfit(path, `${size} bytes`, value)
+      return bytes instanceof Uint8Array && bytes.length === size
+        ? (toHex(bytes) as T)
+        : misfit(path, `${size} bytes`, value)
     },
   }
 }
@@ -110,7 +114,9 @@ const SIGNED_WEI = /^(0|-?[1-9][0-9]{0,38})$/
 export const deltaWei: Codec<bigint> = {
   encode: (value) => value.toString(),
   decode: (value, path) =>
-    typeof value === 'string' && SIGNED_WEI.test(value) ? BigInt(value) : misfit(path, 'signed wei as decimal text', value),
+    typeof value === 'string' && SIGNED_WEI.test(value)
+      ? BigInt(value)
+      : misfit(path, 'signed wei as decimal text', value),
 }
 
 export function oneOf<const T extends string>(...names: readonly T[]): Codec<T> {
@@ -124,7 +130,8 @@ export function list<T>(item: Codec<T>, itemsMax: number): Codec<readonly T[]> {
   return {
     encode: (values) => values.map((value) => item.encode(value)),
     decode: (values, path) => {
-      if (!Array.isArray(values) || values.length > itemsMax) return misfit(path, `a list of at most ${itemsMax}`, values)
+      if (!Array.isArray(values) || values.length > itemsMax)
+        return misfit(path, `a list of at most ${itemsMax}`, values)
       return values.map((value, at) => item.decode(value, `${path}[${at}]`))
     },
   }
@@ -160,7 +167,8 @@ export function struct<F extends AnyFields>(fields: F): Codec<Struct<F>> {
     },
     decode: (value, path) => {
       if (!isMap(value)) return misfit(path, 'a map', value)
-      for (const key of Object.keys(value)) if (!Object.hasOwn(fields, key)) return misfit(path, `the keys ${names.join(', ')}`, key)
+      for (const key of Object.keys(value))
+        if (!Object.hasOwn(fields, key)) return misfit(path, `the keys ${names.join(', ')}`, key)
       const result: { [key: string]: unknown } = {}
       for (const { name, codec } of members) result[name] = codec.decode(value[name], `${path}.${name}`)
       return result as Struct<F>

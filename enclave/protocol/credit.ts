@@ -189,16 +189,13 @@ export type JournalReset = {
 }
 
 export function journalResetStruct(reset: JournalReset): Uint8Array {
-  return structHash(
-    'JournalReset(bytes32 ledgerId,uint64 atSize,bytes32 atHead,bytes32 newHead,uint64 notAfter)',
-    [
-      hashWord(reset.ledgerId),
-      uintWord(reset.atSize),
-      hashWord(reset.atHead),
-      hashWord(reset.newHead),
-      uintWord(reset.notAfter),
-    ],
-  )
+  return structHash('JournalReset(bytes32 ledgerId,uint64 atSize,bytes32 atHead,bytes32 newHead,uint64 notAfter)', [
+    hashWord(reset.ledgerId),
+    uintWord(reset.atSize),
+    hashWord(reset.atHead),
+    hashWord(reset.newHead),
+    uintWord(reset.notAfter),
+  ])
 }
 
 export type RotateApproval = {

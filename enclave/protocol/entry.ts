@@ -93,21 +93,67 @@ const genesis = struct({
 const register = bySource({
   roster: { account, id, recipient: address },
   opening: { account, id, recipient: address },
-  registrar: { account, id, recipient: address, regSeq: uint(), notAfter: uint(), recipientSignature: signature, registrarSignature: signature },
+  registrar: {
+    account,
+    id,
+    recipient: address,
+    regSeq: uint(),
+    notAfter: uint(),
+    recipientSignature: signature,
+    registrarSignature: signature,
+  },
   recipient: { account, id, recipient: address, regSeq: uint(), notAfter: uint(), recipientSignature: signature },
   credit: { account, id, recipient: address, reporter: address, rseq: uint() },
-  change: { account, id, recipient: address, from: address, regSeq: uint(), notAfter: uint(), fromSignature: nullable(signature), toSignature: signature, signatures },
+  change: {
+    account,
+    id,
+    recipient: address,
+    from: address,
+    regSeq: uint(),
+    notAfter: uint(),
+    fromSignature: nullable(signature),
+    toSignature: signature,
+    signatures,
+  },
 })
 
 const credit = bySource({
   /** `wei` is `amount` (ether, as the line has it) cut towards zero; `hash` is sha256 of the line with its newline. */
-  journal: { account, id, wei: amountWei, line: uint(), hash, amount: text(AMOUNT_TEXT_BYTES_MAX, 1), reason: text(REASON_BYTES_MAX) },
+  journal: {
+    account,
+    id,
+    wei: amountWei,
+    line: uint(),
+    hash,
+    amount: text(AMOUNT_TEXT_BYTES_MAX, 1),
+    reason: text(REASON_BYTES_MAX),
+  },
   /** Carried over at a cut-over, not earned here. */
   opening: { account, id, wei: amountWei },
-  signed: { account, id, wei: amountWei, reporter: address, rseq: uint(), recipient: address, eventId: text(EVENT_ID_BYTES_MAX), workHash: hash, notAfter: uint(), signature },
+  signed: {
+    account,
+    id,
+    wei: amountWei,
+    reporter: address,
+    rseq: uint(),
+    recipient: address,
+    eventId: text(EVENT_ID_BYTES_MAX),
+    workHash: hash,
+    notAfter: uint(),
+    signature,
+  },
 })
 
-const batchCredit = struct({ account, id, wei: amountWei, recipient: address, eventId: text(EVENT_ID_BYTES_MAX), workHash: hash, notAfter: uint(), code: nullable(text(CODE_BYTES_MAX)) })
+const batchCredit = struct({
+  account,
+  id,
+  wei: amountWei,
+  recipient: address,
+  eventId: text(EVENT_ID_BYTES_MAX),
+  workHash: hash,
+  notAfter: uint(),
+  code: nullable(text(CODE_BYTES_MAX)),
+})
 
 const credits = struct({
   reporter: address,
@@ -122,7 +168,15 @@ const credits = struct({
 })
 
 const adjust = bySource({
-  journal: { account, id, delta: deltaWei, line: uint(), hash, amount: text(AMOUNT_TEXT_BYTES_MAX, 1), reason: text(REASON_BYTES_MAX) },
+  journal: {
+    account,
+    id,
+    delta: deltaWei,
+    line: uint(),
+    hash,
+    amount: text(AMOUNT_TEXT_BYTES_MAX, 1),
+    reason: text(REASON_BYTES_MAX),
+  },
   quorum: { account, id, delta: deltaWei, adjustSeq: uint(), reasonHash: hash, notAfter: uint(), signatures },
   drain: { account, wei: amountWei, drainSeq: uint(), notAfter: uint(), signatures },
 })
@@ -134,11 +188,24 @@ const refuse = bySource({
   skipped: { reporter: address, fromSeq: uint(), toSeq: uint(), signature },
 })
 
-const payout = struct({ payoutId: uint(2 ** 32 - 1), account, recipient: address, wei: amountWei, kind: oneOf('ticket', 'transfer') })
+const payout = struct({
+  payoutId: uint(2 ** 32 - 1),
+  account,
+  recipient: address,
+  wei: amountWei,
+  kind: oneOf('ticket', 'transfer'),
+})
 
 export const bodies = {
   genesis,
-  policy: struct({ version: uint(POLICY_VERSION_MAX), policy: policyCodec, policyHash: hash, prevPolicyHash: hash, notAfter: uint(), signatures }),
+  policy: struct({
+    version: uint(POLICY_VERSION_MAX),
+    policy: policyCodec,
+    policyHash: hash,
+    prevPolicyHash: hash,
+    notAfter: uint(),
+    signatures,
+  }),
   register,
   credit,
   credits,
@@ -195,14 +262,18 @@ const envelope = struct({
  * not know, CBOR_SYNTAX and CBOR_NOT_CANONICAL. Encoding the result again gives the very same bytes.
  */
 export function decodeEntry(bytes: Uint8Array): Entry {
-  if (bytes.length > ENTRY_BYTES_MAX) throw new CodedError('ENTRY_SYNTAX', `expected at most ${ENTRY_BYTES_MAX} bytes, got ${bytes.length}`)
+  if (bytes.length > ENTRY_BYTES_MAX)
+    throw new CodedError('ENTRY_SYNTAX', `expected at most ${ENTRY_BYTES_MAX} bytes, got ${bytes.length}`)
   const outer = decodeWith(envelope, decodeCbor(bytes, { canonical: true }), 'ENTRY_SYNTAX', 'entry')
-  if (outer.v > PROTOCOL_VERSION) throw new CodedError('VERSION_NEWER', `expected generation ${PROTOCOL_VERSION} or older, got ${outer.v}`)
-  if (!Object.hasOwn(bodies, outer.type)) throw new CodedError('ENTRY_SYNTAX', `entry.type: expected a known type, got ${outer.type}`)
+  if (outer.v > PROTOCOL_VERSION)
+    throw new CodedError('VERSION_NEWER', `expected generation ${PROTOCOL_VERSION} or older, got ${outer.v}`)
+  if (!Object.hasOwn(bodies, outer.type))
+    throw new CodedError('ENTRY_SYNTAX', `entry.type: expected a known type, got ${outer.type}`)
   const type = outer.type as EntryType
   const body = decodeWith(bodies[type] as Codec<unknown>, outer.body, 'ENTRY_SYNTAX', `${type} entry ${outer.i}`)
   const entry = { ...outer, type, body } as Entry
   // Text where bytes belong would decode too; only the canonical form may stand in the log.
-  if (!bytesEqual(encodeEntry(entry), bytes)) throw new CodedError('ENTRY_SYNTAX', `entry ${outer.i}: expected its canonical form`)
+  if (!bytesEqual(encodeEntry(entry), bytes))
+    throw new CodedError('ENTRY_SYNTAX', `entry ${outer.i}: expected its canonical form`)
   return entry
 }

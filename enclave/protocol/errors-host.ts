@@ -1,17 +1,78 @@
 /** Failures of the untrusted side: host, workers, scripts and auditor. See errors.ts. */
 export const HOST_ERRORS = {
-  CONFIG_INVALID: { meaning: 'An option, setting or file is missing or has the wrong form.', action: 'Correct what the message names.', retry: 'never' },
+  CONFIG_INVALID: {
+    meaning: 'An option, setting or file is missing or has the wrong form.',
+    action: 'Correct what the message names.',
+    retry: 'never',
+  },
   PORT_BUSY: { meaning: 'The port is taken.', action: 'Type the line that the message shows.', retry: 'never' },
-  DATA_LOCKED: { meaning: 'Another process works on this data folder.', action: 'Stop it, or name another folder with --data.', retry: 'later' },
-  CHAIN_BEHIND: { meaning: 'The chain is older than the ledger.', action: 'Use the right chain, or start with --fresh, which moves the old data aside.', retry: 'never' },
-  CHAIN_ID: { meaning: 'The endpoint serves another chain than the ledger belongs to.', action: 'Correct the RPC URL.', retry: 'never' },
-  RPC_TIMEOUT: { meaning: 'An RPC call did not answer in time; it may have taken effect.', action: 'The same bytes are sent again.', retry: 'same-bytes' },
-  RPC_FAILED: { meaning: 'An RPC endpoint answered with an error.', action: 'See the message; another endpoint may help.', retry: 'later' },
-  REDIS_MISSING: { meaning: 'No Redis answers and none can be started.', action: 'Type the line that the message shows.', retry: 'never' },
-  REDIS_POLICY: { meaning: 'Redis runs under a policy that evicts keys.', action: 'Set maxmemory-policy to noeviction.', retry: 'never' },
-  ENCLAVE_GONE: { meaning: 'The connection to the enclave ended or never came up.', action: 'It is tried again; see the log of the enclave.', retry: 'same-bytes' },
-  OUTBOX_BROKEN: { meaning: 'A record of the outbox does not read back.', action: 'Restore the file; the message names the record.', retry: 'never' },
-  AUDIT_STORE: { meaning: 'The local audit log does not continue where the enclave goes on.', action: 'Fetch the missing records with `outputs`, or restore the log.', retry: 'never' },
-  JOURNAL_UNREADABLE: { meaning: 'The journal cannot be read.', action: 'Correct the path or its rights.', retry: 'never' },
-  TOOL_MISSING: { meaning: 'A program that is needed is not installed.', action: 'Type the line that the message shows.', retry: 'never' },
+  DATA_LOCKED: {
+    meaning: 'Another process works on this data folder.',
+    action: 'Stop it, or name another folder with --data.',
+    retry: 'later',
+  },
+  CHAIN_BEHIND: {
+    meaning: 'The chain is older than the ledger.',
+    action: 'Use the right chain, or start with --fresh, which moves the old data aside.',
+    retry: 'never',
+  },
+  CHAIN_ID: {
+    meaning: 'The endpoint serves another chain than the ledger belongs to.',
+    action: 'Correct the RPC URL.',
+    retry: 'never',
+  },
+  RPC_TIMEOUT: {
+    meaning: 'An RPC call did not answer in time; it may have taken effect.',
+    action: 'The same bytes are sent again.',
+    retry: 'same-bytes',
+  },
+  RPC_FAILED: {
+    meaning: 'An RPC endpoint answered with an error.',
+    action: 'See the message; another endpoint may help.',
+    retry: 'later',
+  },
+  REDIS_MISSING: {
+    meaning: 'No Redis answers and none can be started.',
+    action: 'Type the line that the message shows.',
+    retry: 'never',
+  },
+  REDIS_POLICY: {
+    meaning: 'Redis runs under a policy that evicts keys.',
+    action: 'Set maxmemory-policy to noeviction.',
+    retry: 'never',
+  },
+  ENCLAVE_GONE: {
+    meaning: 'The connection to the enclave ended or never came up.',
+    action: 'It is tried again; see the log of the enclave.',
+    retry: 'same-bytes',
+  },
+  OUTBOX_BROKEN: {
+    meaning: 'A record of the outbox does not read back.',
+    action: 'Restore the file; the message names the record.',
+    retry: 'never',
+  },
+  AUDIT_STORE: {
+    meaning: 'The local audit log does not continue where the enclave goes on.',
+    action: 'Fetch the missing records with `outputs`, or restore the log.',
+    retry: 'never',
+  },
+  JOURNAL_UNREADABLE: {
+    meaning: 'The journal cannot be read.',
+    action: 'Correct the path or its rights.',
+    retry: 'never',
+  },
+  TOOL_MISSING: {
+    meaning: 'A program that is needed is not installed.',
+    action: 'Type the line that the message shows.',
+    retry: 'never',
+  },
+  // Host and workers
+  JOB_INVALID: { meaning: 'A job in Redis does not have the form of ours.', action: 'Find out who else writes to this Redis; the ledger is not affected.', retry: 'never' },
+  ENCLAVE_ANSWER: { meaning: 'The enclave answered with something that is no answer to the method.', action: 'Run host and enclave of one release.', retry: 'never' },
+  KEYS_MISSING: { meaning: 'The data folder holds no key ciphertexts.', action: 'Run `anchorhold provision --generate`, or restore the folder keys/.', retry: 'never' },
+  PREFIX_NONE: { meaning: 'No stored prefix of the sealed records leads to the head on chain.', action: 'Restore sealed/ from a backup, or rebuild from the public log.', retry: 'never' },
+  SEALED_STORE: { meaning: 'Stored records do not read back in their order.', action: 'Restore the named file from a backup; never delete it.', retry: 'never' },
+  SESSION_NOT_LANDED: { meaning: 'The transaction that opens a session did not land in time.', action: 'Fund the gas float of the authority, or relay the stored call from any account.', retry: 'later' },
+  LOG_MISMATCH: { meaning: 'The stored audit log does not have the root that the anchor carries.', action: 'Stop publishing, keep the files as evidence, restore the log from a mirror.', retry: 'never' },
+  ENCLAVE_EXITED: { meaning: 'The enclave process ended.', action: 'It is started again; see its last lines in the log.', retry: 'later' },
 } as const

@@ -3,8 +3,8 @@
  * in CBOR as byte strings. Amounts are decimal text of wei. Names with underscores are those of the replaced system.
  */
 import { z } from 'zod'
-import { fromHexOr, toAddress, toHash, toHex } from './ids.ts'
 import type { Address, Hash } from './ids.ts'
+import { fromHexOr, toAddress, toHash, toHex } from './ids.ts'
 import type { Wei } from './money.ts'
 import { parseWei } from './money.ts'
 import { PAYOUTS_MAX } from './ticket.ts'
@@ -25,14 +25,12 @@ export const GENESIS_ITEMS_PER_CALL_MAX = 16_384
 const TEXT_MAX = 4_096
 const BASE64_MAX = 8_388_608
 
-const bytes = z
-  .union([z.instanceof(Uint8Array), z.string()])
-  .transform((value, context): Uint8Array => {
-    const known = typeof value === 'string' ? fromHexOr(value.toLowerCase()) : value
-    if (known !== undefined) return known
-    context.addIssue('expected bytes: 0x hex in JSON, a byte string in CBOR')
-    return z.NEVER
-  })
+const bytes = z.union([z.instanceof(Uint8Array), z.string()]).transform((value, context): Uint8Array => {
+  const known = typeof value === 'string' ? fromHexOr(value.toLowerCase()) : value
+  if (known !== undefined) return known
+  context.addIssue('expected bytes: 0x hex in JSON, a byte string in CBOR')
+  return z.NEVER
+})
 
 const hash = bytes.transform((value, context): Hash => {
   if (value.length === 32) return toHash(value)
@@ -40,14 +38,13 @@ const hash = bytes.transform((value, context): Hash => {
   return z.NEVER
 })
 
-const address = z
-  .union([z.instanceof(Uint8Array), z.string()])
-  .transform((value, context): Address => {
-    const known = typeof value === 'string' ? toAddress(value) : value.length === 20 ? (toHex(value) as Address) : undefined
-    if (known !== undefined) return known
-    context.addIssue('expected an address of 20 bytes')
-    return z.NEVER
-  })
+const address = z.union([z.instanceof(Uint8Array), z.string()]).transform((value, context): Address => {
+  const known =
+    typeof value === 'string' ? toAddress(value) : value.length === 20 ? (toHex(value) as Address) : undefined
+  if (known !== undefined) return known
+  context.addIssue('expected an address of 20 bytes')
+  return z.NEVER
+})
 
 const wei = z.string().transform((value, context): Wei => {
   try {
@@ -144,7 +141,16 @@ export const METHODS = {
   resign_commit: {
     phases: ['active'],
     params: z.strictObject({
-      skip: z.array(z.number().int().min(0).max(PAYOUTS_MAX - 1)).max(PAYOUTS_MAX).default([]),
+      skip: z
+        .array(
+          z
+            .number()
+            .int()
+            .min(0)
+            .max(PAYOUTS_MAX - 1),
+        )
+        .max(PAYOUTS_MAX)
+        .default([]),
       round: round.nullable(),
       fees,
       accountNonce: count,
@@ -158,7 +164,10 @@ export const METHODS = {
     ]),
   },
   halt: { phases: ['recovering', 'active'], params: z.strictObject({ reason: shortText }) },
-  outputs: { phases: ANY, params: z.strictObject({ fromRecord: count, max: count.max(RECORDS_PER_CALL_MAX).default(64) }) },
+  outputs: {
+    phases: ANY,
+    params: z.strictObject({ fromRecord: count, max: count.max(RECORDS_PER_CALL_MAX).default(64) }),
+  },
   ack: { phases: ANY, params: z.strictObject({ record: count }) },
   export_snapshot: { phases: ['active', 'recovering'], params: z.strictObject({ chunk: count }) },
   export_state: { phases: ['active', 'recovering'], params: nothing },
@@ -200,160 +209,3 @@ export const ANNOUNCED: readonly string[] = [
   'rotate',
   'rebuild',
 ]
-
-/** What the host must store before it acts on a reply: one sealed record and the log entries inside it. */
-export type ReleasedRecord = {
-  readonly record: number
-  readonly sealed: Uint8Array
-  /** Log index of the first entry. */
-  readonly firstIndex: number
-  readonly entries: readonly Uint8Array[]
-}
-
-export type SignedCall = {
-  /** Calldata for the anchor; anyone may relay it. */
-  readonly call: Uint8Array
-  readonly rawTransaction: Uint8Array
-  readonly hash: Hash
-}
-
-export type StatusResult = {
-  readonly version: number
-  readonly phase: Phase
-  readonly provisioned: boolean
-  readonly attestation_available: boolean
-  readonly frameBytesMax: number
-  readonly address?: Address
-  readonly session?: Address
-  readonly ledgerId?: Hash
-  readonly anchor?: Address
-  readonly chainId?: number
-  /** Records released and not yet acknowledged: [firstUnacknowledged, nextRecord). */
-  readonly firstUnacknowledged: number
-  readonly nextRecord: number
-  readonly ledger?: LedgerStatus
-  readonly balances?: number
-  readonly pending?: number
-  readonly audit_address?: string
-  readonly audit_seq?: number
-  readonly audit_head_hash?: Hash
-  readonly audit_merkle_root?: Hash
-  readonly audit_checkpoint_head_hash?: Hash
-  readonly haltReason?: string
-}
-
-export type LedgerStatus = {
-  readonly epoch: number
-  readonly head: Hash
-  /** Sequence of the newest landed header. */
-  readonly sequence: number
-  readonly unlanded: UnlandedStatus | null
-  readonly accounts: number
-  readonly creditedWei: Wei
-  readonly paidWei: Wei
-  readonly reservedWei: Wei
-  readonly logSize: number
-  /** logSize that the newest header covers. */
-  readonly logSizeCommitted: number
-  readonly journalSize: number
-  readonly journalHead: Hash
-  readonly policyVersion: number
-  readonly policyHash: Hash
-  /** Accounts payable now, and their sum, by policy and back-off; the budget and the round are not considered. */
-  readonly dueAccounts: number
-  readonly dueWei: Wei
-  readonly accountsWithoutRecipient: number
-  readonly at: number
-  /** `at` of the newest commit entry, 0 before the first. */
-  readonly lastCommitAt: number
-  readonly cadenceSeconds: number
-}
-
-export type UnlandedStatus = {
-  readonly sequence: number
-  readonly headerHash: Hash
-  readonly payouts: number
-  readonly signatures: number
-}
-
-export type ApplyEventsResult =
-  | {
-      readonly kind: 'ack'
-      readonly journalSize: number
-      readonly journalHead: Hash
-      readonly applied: number
-      readonly refused: readonly { readonly line: number; readonly code: string }[]
-      readonly records: readonly ReleasedRecord[]
-      readonly receipts: readonly { readonly epoch: number; readonly logIndex: number; readonly leafHash: Hash; readonly signature: Uint8Array }[]
-    }
-  | { readonly kind: 'gap'; readonly expected: number }
-  | { readonly kind: 'fork'; readonly index: number }
-
-export type CommitResult = SignedCall & {
-  readonly sequence: number
-  readonly epoch: number
-  readonly headerHash: Hash
-  readonly mode: 'pay' | 'bare'
-  readonly payouts: readonly {
-    readonly payoutId: number
-    readonly account: number
-    readonly orchestratorId: string
-    readonly recipient: Address
-    readonly amountWei: Wei
-    readonly kind: 'ticket' | 'transfer'
-    readonly skipped: boolean
-  }[]
-  readonly signatures: number
-  readonly accountNonce: number
-  readonly maxFeePerGasWei: Wei
-  readonly records: readonly ReleasedRecord[]
-}
-
-export type ConfirmResult = {
-  readonly head: Hash
-  readonly paidWei: Wei
-  readonly returnedWei: Wei
-  /** C2SP checkpoint of the header, signed by the log key. */
-  readonly checkpoint: string
-  readonly records: readonly ReleasedRecord[]
-}
-
-export type OpenSessionResult = SignedCall & {
-  readonly epoch: number
-  readonly head: Hash
-  readonly session: Address
-  readonly records: readonly ReleasedRecord[]
-}
-
-export type LoadResult =
-  | { readonly more: true; readonly records: number }
-  | { readonly more: false; readonly ledger: LedgerStatus; readonly released: readonly ReleasedRecord[]; readonly ok: true; readonly balances: number; readonly pending: number; readonly ledger_root: Hash }
-
-export type GenesisResult =
-  | { readonly more: true; readonly items: number }
-  | { readonly more: false; readonly accounts: number; readonly firstRecord: number; readonly nextRecord: number; readonly ledger: LedgerStatus }
-
-export type MethodResults = {
-  status: StatusResult
-  attestation: { readonly document_b64: string }
-  address: { readonly address: Address }
-  generate: { readonly address: Address; readonly ciphertext_b64: string; readonly state_ciphertext_b64: string; readonly key_id: string; readonly key_spec: string }
-  provision: { readonly address: Address }
-  genesis: GenesisResult
-  load_state: LoadResult
-  open_session: OpenSessionResult
-  session_landed: { readonly phase: Phase }
-  apply_events: ApplyEventsResult
-  prepare_commit: CommitResult
-  resign_commit: CommitResult
-  confirm_payout: ConfirmResult
-  halt: { readonly phase: Phase }
-  outputs: { readonly records: readonly ReleasedRecord[]; readonly nextRecord: number }
-  ack: { readonly firstUnacknowledged: number }
-  export_snapshot: { readonly chunk: Uint8Array; readonly chunks: number; readonly record: number }
-  export_state: { readonly blob_b64: string; readonly ledger_root: Hash }
-  balance: { readonly orchestrator_id: string; readonly recipient: Address | null; readonly balance_wei: Wei; readonly reserved_wei: Wei; readonly credited_wei: Wei; readonly paid_wei: Wei }
-  audit_status: { readonly audit_address: string; readonly audit_seq: number; readonly audit_head_hash: Hash; readonly audit_merkle_root: Hash; readonly audit_checkpoint_head_hash: Hash }
-  audit_checkpoint: { readonly checkpoint: string }
-}
-

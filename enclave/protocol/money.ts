@@ -53,7 +53,10 @@ export function parseEther(text: string): bigint {
   const form = text.length <= AMOUNT_CHARACTERS_MAX ? AMOUNT_FORM.exec(text) : null
   const exponent = form === null ? 0 : Number.parseInt(form[4] ?? '0', 10)
   if (form === null || Math.abs(exponent) > AMOUNT_EXPONENT_MAX) {
-    throw new CodedError('AMOUNT_SYNTAX', `expected decimal ether of at most 64 characters, exponent within ±40, got ${quote(text)}`)
+    throw new CodedError(
+      'AMOUNT_SYNTAX',
+      `expected decimal ether of at most 64 characters, exponent within ±40, got ${quote(text)}`,
+    )
   }
   const [, sign, whole = '', fraction = ''] = form
   const shift = exponent + ETHER_DECIMALS - fraction.length

@@ -58,6 +58,11 @@ export function policyHash(policy: Policy): Hash {
 /** A foreign value as a policy that does not contradict itself. Refuses POLICY_INVALID with the field. */
 export function parsePolicy(value: unknown): Policy {
   const policy = decodeWith(policyCodec, value, 'POLICY_INVALID', 'policy')
+  checkPolicy(policy)
+  return policy
+}
+
+function checkPolicy(policy: Policy): void {
   const demand = (holds: boolean, claim: string): void => {
     if (!holds) throw new CodedError('POLICY_INVALID', `policy: expected ${claim}`)
   }
@@ -71,5 +76,4 @@ export function parsePolicy(value: unknown): Policy {
   demand(policy.payoutsPerCommitMax > 0 && policy.signaturesPerSequenceMax > 0, 'payouts and signatures above 0')
   demand(policy.gasMax > 0 && policy.gasPriceWeiMax > 0n && policy.accountsMax > 0, 'gas and account caps above 0')
   demand(policy.backoffSequencesMax > 0, 'backoffSequencesMax above 0')
-  return policy
 }

@@ -1,0 +1,123 @@
+/** The first entries of a ledger, from exactly what the configuration was made for (protocol section 5) [G6]. */
+import type { Configuration, Genesis } from '../protocol/configuration.ts'
+import { configHash, genesisHash } from '../protocol/configuration.ts'
+import type { Body } from '../protocol/entry.ts'
+import { CodedError, refuse } from '../protocol/errors.ts'
+import type { Address, Hash } from '../protocol/ids.ts'
+import { isAddress, ORCHESTRATOR_ID_BYTES_MAX, ZERO_ADDRESS } from '../protocol/ids.ts'
+import { AMOUNT_WEI_LIMIT, LEDGER_WEI_LIMIT, wei } from '../protocol/money.ts'
+import { policyHash } from '../protocol/policy.ts'
+import { ledgerIdOf } from '../protocol/typed-data.ts'
+import { utf8 } from '../protocol/words.ts'
+import { begin, write } from './ledger.ts'
+import type { State } from './state.ts'
+
+export type GenesisKeys = { readonly authority: Address; readonly logKey: Hash; readonly imageDigest: Hash }
+
+/** `genesis.policy` is one that parsePolicy gave. Refuses GENESIS_HASH, POLICY_INVALID, ORCHESTRATOR_ID, RECIPIENT_MISMATCH, AMOUNT_TOO_LARGE, LEDGER_FULL. */
+export function checkGenesis(configuration: Configuration, genesis: Genesis, authority: Address): void {
+  const hash = genesisHash(genesis)
+  if (hash !== configuration.genesisHash) refuse('GENESIS_HASH', configuration.genesisHash, hash)
+  const { policy } = genesis
+  for (const field of ['chainId', 'anchor', 'broker'] as const) {
+    if (policy[field] !== configuration[field])
+      refuse('POLICY_INVALID', `policy.${field} ${configuration[field]}`, policy[field])
+  }
+  // The methods of the signed route come with a later generation; a ledger that waits for them could take no credit.
+  if (policy.credits !== 'host-trusted') refuse('POLICY_INVALID', 'credits host-trusted', policy.credits)
+  checkItems(configuration, genesis, authority)
+}
+
+function checkItems(configuration: Configuration, genesis: Genesis, authority: Address): void {
+  const unpayable = [ZERO_ADDRESS, configuration.anchor, configuration.broker, authority]
+  const pinned = new Map<string, Address>()
+  const pin = (id: string, recipient: Address): void => {
+    const itself = !isAddress(id) || id === recipient
+    if (unpayable.includes(recipient) || !itself)
+      refuse('RECIPIENT_MISMATCH', `a recipient that ${id} can be paid at`, recipient)
+    pinned.set(id, recipient)
+  }
+  for (const { id, recipient } of genesis.roster) {
+    checkGenesisId(id)
+    if (pinned.has(id)) refuse('RECIPIENT_MISMATCH', `${id} once in the roster`, recipient)
+    pin(id, recipient)
+  }
+  const opened = new Set<string>()
+  let sum = 0n
+  for (const { id, wei: amountWei, recipient } of genesis.openings) {
+    checkGenesisId(id)
+    if (opened.has(id)) refuse('ORCHESTRATOR_ID', `${id} once among the openings`, id)
+    opened.add(id)
+    if (recipient !== null && (pinned.get(id) ?? recipient) !== recipient)
+      refuse('RECIPIENT_MISMATCH', pinned.get(id), recipient)
+    if (recipient !== null) pin(id, recipient)
+    if (amountWei <= 0n || amountWei >= AMOUNT_WEI_LIMIT)
+      refuse('AMOUNT_TOO_LARGE', 'an opening of 1 to 2^96 wei', amountWei)
+    sum += amountWei
+  }
+  if (sum >= LEDGER_WEI_LIMIT) refuse('LEDGER_FULL', 'openings below 2^127 wei', sum)
+  const accounts = new Set([...pinned.keys(), ...opened]).size + 1
+  if (accounts > genesis.policy.accountsMax)
+    refuse('LEDGER_FULL', `at most ${genesis.policy.accountsMax} accounts`, accounts)
+}
+
+function checkGenesisId(id: string): void {
+  const size = id.isWellFormed() ? utf8(id).length : 0
+  if (size < 1 || size > ORCHESTRATOR_ID_BYTES_MAX)
+    throw new CodedError('ORCHESTRATOR_ID', `expected an id of 1 to 128 bytes, got ${size}`)
+}
+
+/** State and entries of a checked genesis: the genesis entry, then a registration or credit for each item. */
+export function makeGenesis(
+  configuration: Configuration,
+  genesis: Genesis,
+  keys: GenesisKeys,
+  epoch: number,
+  nowSeconds: number,
+): { readonly state: State; readonly entries: readonly Uint8Array[] } {
+  const { state, bytes } = begin(genesisBody(configuration, genesis, keys, epoch), nowSeconds)
+  const entries = [bytes]
+  for (const { id, recipient } of genesis.roster) {
+    entries.push(
+      write(state, 'register', { source: 'roster', account: state.accounts.length, id, recipient }, nowSeconds),
+    )
+  }
+  for (const { id, wei: amountWei, recipient } of genesis.openings) {
+    const known = state.byId.get(id)
+    const account = known?.index ?? state.accounts.length
+    if (recipient !== null && (known === undefined || known.recipient === ZERO_ADDRESS)) {
+      entries.push(write(state, 'register', { source: 'opening', account, id, recipient }, nowSeconds))
+    }
+    entries.push(write(state, 'credit', { source: 'opening', account, id, wei: amountWei }, nowSeconds))
+  }
+  return { state, entries }
+}
+
+function genesisBody(
+  configuration: Configuration,
+  genesis: Genesis,
+  keys: GenesisKeys,
+  epoch: number,
+): Body<'genesis'> {
+  return {
+    ledgerId: ledgerIdOf(configuration),
+    chainId: configuration.chainId,
+    anchor: configuration.anchor,
+    broker: configuration.broker,
+    guardian: configuration.guardian,
+    role: configuration.role,
+    config: configHash(configuration),
+    genesisHash: configuration.genesisHash,
+    authority: keys.authority,
+    logKey: keys.logKey,
+    policy: genesis.policy,
+    policyHash: policyHash(genesis.policy),
+    epoch,
+    journalSize: genesis.journalSize,
+    journalHead: genesis.journalHead,
+    roster: genesis.roster.length,
+    openings: genesis.openings.length,
+    openingsWei: wei(genesis.openings.reduce((sum, opening) => sum + opening.wei, 0n)),
+    imageDigest: keys.imageDigest,
+  }
+}

@@ -1,0 +1,90 @@
+/** One request in, one reply out. The method must be known, legal in the phase, and its parameters whole, in this order. */
+import { checkPhase } from './core/phases.ts'
+import { halt, type Instance } from './instance.ts'
+import { confirmPayout, prepareCommit, resignCommit } from './methods/commits.ts'
+import { applyEvents } from './methods/events.ts'
+import { genesis } from './methods/genesis.ts'
+import { loadState } from './methods/load.ts'
+import { address, generate, provision } from './methods/provisioning.ts'
+import { ack, attestation, auditCheckpoint, auditStatus, balance, outputs, status } from './methods/reads.ts'
+import { openSession, sessionLanded } from './methods/session.ts'
+import { exportSnapshot, exportState } from './methods/snapshots.ts'
+import { CodedError } from './protocol/errors.ts'
+import { decodeRequest, type Encoding, encodeMessage, type Message } from './protocol/frame.ts'
+import type { MethodResults } from './protocol/method-results.ts'
+import { ALIASES, ANNOUNCED, METHODS, type MethodName, type ParsedParams, RETIRED } from './protocol/methods.ts'
+
+type Methods = { readonly [M in MethodName]: (instance: Instance, params: ParsedParams<M>) => MethodResults[M] }
+
+const methods: Methods = {
+  status,
+  attestation,
+  address,
+  generate,
+  provision,
+  genesis,
+  load_state: loadState,
+  open_session: openSession,
+  session_landed: sessionLanded,
+  apply_events: applyEvents,
+  prepare_commit: prepareCommit,
+  resign_commit: resignCommit,
+  confirm_payout: confirmPayout,
+  halt: (instance, { reason }) => {
+    halt(instance, reason)
+    return { phase: instance.phase }
+  },
+  outputs,
+  ack,
+  export_snapshot: exportSnapshot,
+  export_state: exportState,
+  balance,
+  audit_status: auditStatus,
+  audit_checkpoint: auditCheckpoint,
+}
+
+const ISSUES_SHOWN_MAX = 3
+
+/** The reply to a request's bytes, in the request's own encoding: a result, or an error with a code. Never throws. */
+export function answer(instance: Instance, request: Uint8Array): Uint8Array {
+  let encoding: Encoding = request[0] === 0x7b ? 'json' : 'cbor'
+  try {
+    const { encoding: known, method, params } = decodeRequest(request)
+    encoding = known
+    return encodeMessage({ result: call(instance, method, params) as Message }, encoding)
+  } catch (error) {
+    return encodeMessage({ error: describe(instance, error) }, encoding)
+  }
+}
+
+function call(instance: Instance, name: string, params: Message): unknown {
+  const method = known(name)
+  checkPhase(instance.phase, method)
+  const parsed = METHODS[method].params.safeParse(params)
+  if (!parsed.success) {
+    const issues = parsed.error.issues
+      .slice(0, ISSUES_SHOWN_MAX)
+      .map((issue) => `${issue.path.join('.') || 'params'}: ${issue.message}`)
+    throw new CodedError('PARAMS_INVALID', issues.join('; '))
+  }
+  return (methods[method] as (instance: Instance, params: unknown) => unknown)(instance, parsed.data)
+}
+
+function known(name: string): MethodName {
+  const method = Object.hasOwn(ALIASES, name) ? (ALIASES[name] as string) : name
+  if (Object.hasOwn(METHODS, method)) return method as MethodName
+  if (Object.hasOwn(RETIRED, method))
+    throw new CodedError('METHOD_RETIRED', `${method} is gone; use ${RETIRED[method]}`)
+  if (ANNOUNCED.includes(method))
+    throw new CodedError('NOT_YET', `${method} comes with a later release; its wire type is final`)
+  throw new CodedError('METHOD_UNKNOWN', `expected a known method, got ${JSON.stringify(name.slice(0, 64))}`)
+}
+
+/** A refusal is answered; anything else is a bug of ours, after which nothing is signed any more. */
+function describe(instance: Instance, error: unknown): Message {
+  if (error instanceof CodedError)
+    return { code: error.code, message: error.message, action: error.action, retry: error.retry }
+  const message = error instanceof Error ? error.message : String(error)
+  halt(instance, message)
+  return describe(instance, new CodedError('INTERNAL', message))
+}

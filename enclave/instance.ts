@@ -1,0 +1,157 @@
+/** One boot of the enclave: what it holds in memory, and how anything leaves it. */
+
+import { assertInvariants } from './core/invariants.ts'
+import { newOutbox, type Outbox, push } from './core/outbox.ts'
+import type { Claim } from './core/settle.ts'
+import type { State } from './core/state.ts'
+import type { DevelopmentKms } from './keys/development-kms.ts'
+import type { KeyContext } from './keys/encryption-context.ts'
+import type { LogKey } from './keys/log-key.ts'
+import type { SessionKey } from './keys/session-key.ts'
+import { newSessionKey } from './keys/session-key.ts'
+import { encodeCbor } from './protocol/cbor.ts'
+import type { Configuration, Opening, RosterItem } from './protocol/configuration.ts'
+import { configHash } from './protocol/configuration.ts'
+import { assert } from './protocol/errors.ts'
+import { DEVELOPMENT_IMAGE_DIGEST } from './protocol/header.ts'
+import type { Address, Hash } from './protocol/ids.ts'
+import { ZERO_HASH } from './protocol/ids.ts'
+import type { ReleasedRecord } from './protocol/method-results.ts'
+import type { Phase } from './protocol/methods.ts'
+import { type Ledger, ledgerIdOf } from './protocol/typed-data.ts'
+import type { Opener } from './seal/opener.ts'
+import type { Sealer } from './seal/sealer.ts'
+import type { Clock } from './shell/clock.ts'
+
+export type Keys = {
+  readonly authorityKey: Uint8Array
+  readonly address: Address
+  readonly stateKey: Uint8Array
+  readonly logKey: LogKey
+  readonly logPublicKey: Hash
+}
+
+/** What arrived of a `genesis` that takes several calls. */
+export type GenesisParts = { readonly roster: RosterItem[]; readonly openings: Opening[] }
+
+/** What arrived of a `load_state` that takes several calls. */
+export type Loading = {
+  readonly opener: Opener
+  readonly parts: Uint8Array[]
+  state: State | undefined
+  records: number
+}
+
+export type Surroundings = {
+  readonly configuration: Configuration
+  readonly kms: DevelopmentKms
+  readonly entropy: (bytes: number) => Uint8Array
+  readonly clock: Clock
+}
+
+export type Instance = Surroundings & {
+  readonly ledgerId: Hash
+  readonly ledger: Ledger
+  readonly imageDigest: Hash
+  readonly keyContext: KeyContext
+  readonly session: SessionKey
+  readonly salt: Uint8Array
+  phase: Phase
+  keys: Keys | undefined
+  state: State | undefined
+  sealer: Sealer | undefined
+  outbox: Outbox
+  genesisParts: GenesisParts
+  loading: Loading | undefined
+  claim: Claim | undefined
+  /** True once this boot signed its one Open. */
+  opened: boolean
+  /** Transactions signed for the newest sequence or session. */
+  signatures: number
+  checkpoint: string | undefined
+  snapshot: Snapshotting | undefined
+  haltReason: string | undefined
+}
+
+export type Snapshotting = {
+  readonly chunks: Iterator<Uint8Array>
+  readonly count: number
+  readonly record: number
+  last: Uint8Array
+  next: number
+}
+
+const SALT_BYTES = 32
+const KEY_VERSION = 1
+
+/** The session key is drawn before anything else happens, and is never sealed. */
+export function newInstance(surroundings: Surroundings): Instance {
+  const { configuration, entropy } = surroundings
+  const ledger = { chainId: configuration.chainId, anchor: configuration.anchor }
+  const ledgerId = ledgerIdOf(ledger)
+  return {
+    ...surroundings,
+    ledgerId,
+    ledger,
+    imageDigest: DEVELOPMENT_IMAGE_DIGEST,
+    keyContext: { ledgerId, config: configHash(configuration), role: configuration.role, keyVersion: KEY_VERSION },
+    session: newSessionKey(entropy),
+    salt: entropy(SALT_BYTES),
+    phase: 'cold',
+    keys: undefined,
+    state: undefined,
+    sealer: undefined,
+    outbox: newOutbox(0),
+    genesisParts: { roster: [], openings: [] },
+    loading: undefined,
+    claim: undefined,
+    opened: false,
+    signatures: 0,
+    checkpoint: undefined,
+    snapshot: undefined,
+    haltReason: undefined,
+  }
+}
+
+/** The keys, which every phase but cold has. */
+export function keysOf(instance: Instance): Keys {
+  assert(instance.keys !== undefined, 'this phase has keys')
+  return instance.keys
+}
+
+/** The state, which recovering, active and halted have. */
+export function stateOf(instance: Instance): State {
+  assert(instance.state !== undefined, 'this phase has a state')
+  return instance.state
+}
+
+/** Seals the entries of one request as one record and keeps it until the host acknowledges it. */
+export function release(
+  instance: Instance,
+  entries: readonly Uint8Array[],
+  firstIndex: number = stateOf(instance).log.size - entries.length,
+): ReleasedRecord {
+  const { sealer } = instance
+  const state = stateOf(instance)
+  assert(sealer !== undefined && entries.length > 0, 'a record has entries')
+  assertInvariants(state)
+  const record = sealer.nextRecord
+  const sealed = sealer.sealDelta(lastHeaderHash(state), encodeCbor({ entries, firstIndex }))
+  const released = { record, sealed, firstIndex, entries }
+  push(instance.outbox, released)
+  return released
+}
+
+export function lastHeaderHash(state: State): Hash {
+  return state.unlanded?.hash ?? state.head ?? ZERO_HASH
+}
+
+/** After a bug of ours the state may be half-changed: nothing is signed any more, and the host loads again. */
+export function halt(instance: Instance, reason: string): void {
+  instance.phase = 'halted'
+  instance.haltReason = reason
+}
+
+export function nowSeconds(instance: Instance): number {
+  return instance.clock.unixSeconds()
+}

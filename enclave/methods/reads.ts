@@ -1,0 +1,131 @@
+/** What can be asked without changing anything. */
+
+import { rootOf } from '../core/log-frontier.ts'
+import { acknowledge, firstUnacknowledged, outputs as keptOutputs } from '../core/outbox.ts'
+import { dueTotal } from '../core/payout.ts'
+import { balanceWei, type State } from '../core/state.ts'
+import { type Instance, keysOf, stateOf } from '../instance.ts'
+import { CodedError, refuse } from '../protocol/errors.ts'
+import { FRAME_BYTES_MAX } from '../protocol/frame.ts'
+import { PROTOCOL_VERSION } from '../protocol/header.ts'
+import { toHash, ZERO_ADDRESS } from '../protocol/ids.ts'
+import type { LedgerStatus, MethodResults, StatusResult } from '../protocol/method-results.ts'
+import type { ParsedParams } from '../protocol/methods.ts'
+import { formatVerifierKey, logOrigin, verifierKeyOf } from '../protocol/note.ts'
+
+export function status(instance: Instance): StatusResult {
+  const { keys, state, configuration, haltReason } = instance
+  return {
+    version: PROTOCOL_VERSION,
+    phase: instance.phase,
+    provisioned: keys !== undefined,
+    attestation_available: false,
+    frameBytesMax: FRAME_BYTES_MAX,
+    ledgerId: instance.ledgerId,
+    anchor: configuration.anchor,
+    chainId: configuration.chainId,
+    session: instance.session.address,
+    firstUnacknowledged: firstUnacknowledged(instance.outbox),
+    nextRecord: instance.outbox.next,
+    ...(keys === undefined ? {} : { address: keys.address }),
+    ...(haltReason === undefined ? {} : { haltReason }),
+    ...(state === undefined ? {} : ledgerFields(instance, state)),
+  }
+}
+
+function ledgerFields(instance: Instance, state: State): Partial<StatusResult> {
+  return {
+    ledger: ledgerStatus(instance),
+    balances: state.accounts.length - 1,
+    pending: state.unlanded?.payouts.length ?? 0,
+    ...auditStatus(instance),
+  }
+}
+
+export function ledgerStatus(instance: Instance): LedgerStatus {
+  const state = stateOf(instance)
+  const { unlanded } = state
+  return {
+    epoch: state.epoch,
+    head: state.head,
+    sequence: state.sequence,
+    unlanded: unlanded && {
+      sequence: unlanded.header.sequence,
+      headerHash: unlanded.hash,
+      payouts: unlanded.payouts.length,
+      signatures: instance.signatures,
+    },
+    accounts: state.accounts.length,
+    creditedWei: state.creditedWei,
+    paidWei: state.paidWei,
+    reservedWei: state.reservedWei,
+    logSize: state.log.size,
+    logSizeCommitted: state.lastHeader?.logSize ?? 0,
+    journalSize: state.journalSize,
+    journalHead: toHash(state.journalHead),
+    policyVersion: state.policyVersion,
+    policyHash: state.policyHash,
+    ...dueTotal(state),
+    accountsWithoutRecipient: state.accountsWithoutRecipient,
+    at: state.at,
+    lastCommitAt: state.lastCommitAt,
+    cadenceSeconds: state.policy.cadenceSeconds,
+  }
+}
+
+/** The replaced system's five audit fields, with what stands in their place now. */
+export function auditStatus(instance: Instance): MethodResults['audit_status'] {
+  const state = stateOf(instance)
+  const origin = logOrigin(instance.configuration.chainId, instance.configuration.anchor)
+  return {
+    audit_address: formatVerifierKey(verifierKeyOf(origin, keysOf(instance).logKey.publicKey)),
+    audit_seq: state.log.size,
+    audit_head_hash: toHash(state.lastLeafHash),
+    audit_merkle_root: toHash(rootOf(state.log)),
+    audit_checkpoint_head_hash: state.head,
+  }
+}
+
+/** The newest checkpoint of this ledger, and of no other one [S31]. */
+export function auditCheckpoint(
+  instance: Instance,
+  params: ParsedParams<'audit_checkpoint'>,
+): MethodResults['audit_checkpoint'] {
+  const { chainId, anchor } = instance.configuration
+  if (params.chain_id !== chainId || params.contract_address !== anchor) {
+    refuse('PARAMS_INVALID', `chain_id ${chainId} and contract_address ${anchor}`, params)
+  }
+  if (instance.checkpoint === undefined)
+    throw new CodedError('NO_CHECKPOINT', 'expected a settled commit of this boot, got none')
+  return { checkpoint: instance.checkpoint }
+}
+
+export function balance(instance: Instance, params: ParsedParams<'balance'>): MethodResults['balance'] {
+  const account = stateOf(instance).byId.get(params.orchestrator_id)
+  if (account === undefined)
+    throw new CodedError(
+      'ACCOUNT_UNKNOWN',
+      `expected a known id, got ${JSON.stringify(params.orchestrator_id.slice(0, 128))}`,
+    )
+  return {
+    orchestrator_id: account.id,
+    recipient: account.recipient === ZERO_ADDRESS ? null : account.recipient,
+    balance_wei: balanceWei(account),
+    reserved_wei: account.reservedWei,
+    credited_wei: account.creditedWei,
+    paid_wei: account.paidWei,
+  }
+}
+
+export function attestation(): never {
+  throw new CodedError('ATTESTATION_NONE', 'expected an enclave with an NSM, got a process with development keys')
+}
+
+export function outputs(instance: Instance, params: ParsedParams<'outputs'>): MethodResults['outputs'] {
+  return { records: keptOutputs(instance.outbox, params.fromRecord, params.max), nextRecord: instance.outbox.next }
+}
+
+export function ack(instance: Instance, params: ParsedParams<'ack'>): MethodResults['ack'] {
+  acknowledge(instance.outbox, params.record)
+  return { firstUnacknowledged: firstUnacknowledged(instance.outbox) }
+}

@@ -1,0 +1,63 @@
+/** The freshness challenge: a session that only this boot can hold (protocol section 5) [A2, S16]. */
+
+import { write } from '../core/ledger.ts'
+import { checkRoom } from '../core/outbox.ts'
+import { checkFees } from '../core/payout.ts'
+import { type Instance, keysOf, nowSeconds, release, stateOf } from '../instance.ts'
+import { encodeSignature, sign } from '../keys/secp256k1.ts'
+import { encodeAnchorCall } from '../protocol/anchor.ts'
+import { assert, refuse } from '../protocol/errors.ts'
+import { openStruct } from '../protocol/header.ts'
+import { ZERO_HASH } from '../protocol/ids.ts'
+import type { MethodResults, ReleasedRecord } from '../protocol/method-results.ts'
+import type { ParsedParams } from '../protocol/methods.ts'
+import { typedDigest } from '../protocol/typed-data.ts'
+import { carry } from './carry.ts'
+
+/**
+ * Signs this boot's one Open. Asked again it signs the same Open into another transaction, so that a stuck one can be
+ * replaced; another epoch or head takes another boot.
+ */
+export function openSession(instance: Instance, params: ParsedParams<'open_session'>): MethodResults['open_session'] {
+  const state = stateOf(instance)
+  checkFees(state, params.fees)
+  if (instance.signatures >= state.policy.signaturesPerSequenceMax) {
+    refuse('SIGNATURES_SPENT', `fewer than ${state.policy.signaturesPerSequenceMax} signatures`, instance.signatures)
+  }
+  const records = instance.opened ? [] : [recordOpen(instance)]
+  const open = { epoch: state.epoch, head: state.head, session: instance.session.address, attestationDigest: ZERO_HASH }
+  const signature = encodeSignature(sign(typedDigest(instance.ledger, openStruct(open)), keysOf(instance).authorityKey))
+  instance.signatures++
+  const call = encodeAnchorCall({ kind: 'openSession', open, signature })
+  return { ...carry(instance, call, params), epoch: open.epoch, head: open.head, session: open.session, records }
+}
+
+/** The open entry is released before the signature: the log never lacks a session that could have landed. */
+function recordOpen(instance: Instance): ReleasedRecord {
+  const state = stateOf(instance)
+  assert(instance.claim !== undefined, 'a recovering enclave has a claim')
+  checkRoom(instance.outbox)
+  const body = {
+    epoch: instance.claim.epoch + 1,
+    head: state.head,
+    session: instance.session.address,
+    attestationDigest: ZERO_HASH,
+    imageDigest: instance.imageDigest,
+  }
+  const record = release(instance, [write(state, 'open', body, nowSeconds(instance))])
+  instance.opened = true
+  return record
+}
+
+/** The host's word that the session landed. If it lies, every later commit reverts [S16]. */
+export function sessionLanded(
+  instance: Instance,
+  params: ParsedParams<'session_landed'>,
+): MethodResults['session_landed'] {
+  const state = stateOf(instance)
+  if (!instance.opened || params.epoch !== state.epoch)
+    refuse('SESSION_CLAIM', instance.opened ? state.epoch : 'open_session first', params.epoch)
+  instance.phase = 'active'
+  instance.signatures = 0
+  return { phase: instance.phase }
+}
