@@ -12,6 +12,9 @@ import { type ChainOp, OPS_MAX, RUN_BLOCKS_MAX, type RunRecord, runBlockAtMs } f
 import { replay } from './replay.ts'
 import { asRefusal, INVALID_PARAMS, REFUSED, RpcRefusal } from './rpc-refusal.ts'
 
+/** A log that ends further ahead of the machine's clock was moved there; a run that a crash completed never is. */
+const SKEW_MS_MIN = 60_000
+
 export type ChainOptions = { readonly blockMs: number; readonly faults: FaultPlan | undefined }
 
 /** A fault as it happens. `said` is what the node answered to the repeated bytes. */
@@ -34,6 +37,7 @@ export class Chain {
   #lastAtMs = 0
   #skewMs = 0
   #faultState: FaultState = NO_FAULTS_YET
+  #repeatMined: { raw: Hex; hash: Hex } | undefined
 
   constructor(evm: Evm, log: LogWriter, options: ChainOptions) {
     this.evm = evm
@@ -42,10 +46,12 @@ export class Chain {
   }
 
   /** Brings the node to the end of the log, or writes the first record of a new one. */
-  async start(contents: LogContents): Promise<void> {
+  async start(contents: LogContents, nowMs: number): Promise<void> {
     if (contents.records.length === 0) await this.#log.append({ kind: 'genesis', version: 1, chainId: CHAIN_ID })
     const { lastAtMs } = await replay(this.evm, contents.records, (op) => this.#note(op))
     this.#lastAtMs = lastAtMs
+    // Without it a clock that was moved ahead would stand still until the machine's own catches up.
+    if (lastAtMs - nowMs > SKEW_MS_MIN) this.#skewMs = lastAtMs - nowMs
   }
 
   /** Mines the next block: with what came in since the last one, or the next one of an empty run. */
@@ -53,6 +59,7 @@ export class Chain {
     return this.#inTurn(async () => {
       if (this.#ops.length > 0) await this.#mineOps(nowMs)
       else await this.#mineEmpty(nowMs)
+      await this.#repeatWhenMined()
     })
   }
 
@@ -79,7 +86,7 @@ export class Chain {
     })
   }
 
-  /** Lets the chain's clock run `ms` ahead of the machine's from the next block on, until the process ends. */
+  /** Lets the chain's clock run `ms` ahead of the machine's from the next block on. */
   skewClock(ms: number): Promise<void> {
     return this.#inTurn(async () => {
       await this.#flush()
@@ -179,6 +186,20 @@ export class Chain {
 
   async #double(raw: Hex, to: string, hash: Hex): Promise<void> {
     this.#push({ kind: 'fault', fault: 'double', to, hash })
+    await this.#repeat(raw, hash)
+    this.#repeatMined = { raw, hash }
+  }
+
+  // A stranger who saw the transaction in a block has it too, and sends it once more.
+  async #repeatWhenMined(): Promise<void> {
+    if (this.#repeatMined === undefined) return
+    const { raw, hash } = this.#repeatMined
+    if ((await this.evm.request('eth_getTransactionReceipt', [hash])) === null) return
+    this.#repeatMined = undefined
+    await this.#repeat(raw, hash)
+  }
+
+  async #repeat(raw: Hex, hash: Hex): Promise<void> {
     const said = await this.#accept(raw).catch((error: unknown) => asRefusal(error).message)
     this.faultsPlayed.push({ fault: 'double', hash, said })
   }
@@ -212,7 +233,10 @@ function refuseLowFee(raw: Hex): void {
   const parsed = parseRaw(raw)
   const feeWei = parsed.maxFeePerGas ?? parsed.gasPrice ?? 0n
   if (feeWei >= BASE_FEE_WEI) return
-  throw new RpcRefusal(REFUSED, `max fee per gas less than block base fee: maxFeePerGas: ${feeWei}, baseFee: ${BASE_FEE_WEI}`)
+  throw new RpcRefusal(
+    REFUSED,
+    `max fee per gas less than block base fee: maxFeePerGas: ${feeWei}, baseFee: ${BASE_FEE_WEI}`,
+  )
 }
 
 function parseRaw(raw: Hex) {

@@ -49,14 +49,20 @@ async function main(argv: readonly string[]): Promise<void> {
     process.stderr.write(`chain: ${String(error)}\n`)
     process.exit(1)
   })
-  printLine({ ready: true, url: server.listeningOrigin, pid: process.pid, chainId: CHAIN_ID, blockNumber: chain.evm.tip.number })
+  printLine({
+    ready: true,
+    url: server.listeningOrigin,
+    pid: process.pid,
+    chainId: CHAIN_ID,
+    blockNumber: chain.evm.tip.number,
+  })
 }
 
 async function openChain(options: Options): Promise<Chain> {
   const contents = await readLog(options.data)
   const log = await openLog(options.data, contents)
   const chain = new Chain(await openEvm(), log, { blockMs: options.blockMs, faults: faultPlan(options) })
-  await chain.start(contents)
+  await chain.start(contents, Date.now())
   return chain
 }
 
@@ -70,7 +76,13 @@ function startClock(chain: Chain, options: Options, ring: () => void): Clock {
 }
 
 // A tick that comes late moves the following ones: blocks are never made up in a burst.
-async function runClock(chain: Chain, keeper: Keeper, blockMs: number, ring: () => void, ending: AbortSignal): Promise<void> {
+async function runClock(
+  chain: Chain,
+  keeper: Keeper,
+  blockMs: number,
+  ring: () => void,
+  ending: AbortSignal,
+): Promise<void> {
   let dueAtMs = Date.now()
   while (!ending.aborted) {
     dueAtMs = Math.max(dueAtMs + blockMs, Date.now())
@@ -155,7 +167,9 @@ function dropBy(text: string): 'answer' | 'cut' {
 
 function refusePort(port: number, error: unknown): never {
   if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-  throw new CodedError('PORT_BUSY', `expected port ${port} to be free, got another listener; type: --port 0`, { cause: error })
+  throw new CodedError('PORT_BUSY', `expected port ${port} to be free, got another listener; type: --port 0`, {
+    cause: error,
+  })
 }
 
 function printLine(value: unknown): void {

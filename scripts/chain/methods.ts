@@ -112,9 +112,7 @@ async function blockReceipts(params: Params, context: MethodContext): Promise<un
   const method = byHash ? 'eth_getBlockByHash' : 'eth_getBlockByNumber'
   const found = (await context.chain.evm.request(method, [block, false])) as { transactions: string[] } | null
   if (found === null) return null
-  return Promise.all(
-    found.transactions.map((hash) => context.chain.evm.request('eth_getTransactionReceipt', [hash])),
-  )
+  return Promise.all(found.transactions.map((hash) => context.chain.evm.request('eth_getTransactionReceipt', [hash])))
 }
 
 async function skewClock([seconds]: Params, { chain }: MethodContext): Promise<Hex> {

@@ -12,7 +12,11 @@ export type Replayed = { readonly lastAtMs: number }
  * Applies `records` in order; `seen` hears of each operation. Refuses CONFIG_INVALID, with the record's number, when a
  * block gets another hash than the log says: then node and log are of different versions, or the log was edited.
  */
-export async function replay(evm: Evm, records: readonly ChainRecord[], seen: (op: ChainOp) => void): Promise<Replayed> {
+export async function replay(
+  evm: Evm,
+  records: readonly ChainRecord[],
+  seen: (op: ChainOp) => void,
+): Promise<Replayed> {
   let lastAtMs = 0
   for (const [number, record] of records.entries()) {
     if (record.kind === 'genesis') {

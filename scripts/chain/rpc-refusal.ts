@@ -31,21 +31,31 @@ export function asRefusal(error: unknown): RpcRefusal {
   const said = REPHRASED.find(([form]) => form.test(text))
   if (said !== undefined) return new RpcRefusal(REFUSED, text.replace(...said).trim())
   const bytes = returnData(data)
-  if (code === EXECUTION_REVERTED || bytes !== undefined) return new RpcRefusal(EXECUTION_REVERTED, revertText(text), bytes)
+  if (code === EXECUTION_REVERTED || bytes !== undefined)
+    return new RpcRefusal(EXECUTION_REVERTED, revertText(text), bytes)
   return new RpcRefusal(typeof code === 'number' ? code : REFUSED, text)
 }
 
 const REPHRASED: readonly (readonly [RegExp, string])[] = [
   [/^Known transaction.*$/s, 'already known'],
-  [/^Transaction nonce too low\. Expected nonce to be at least (\d+) but got (\d+).*$/s, 'nonce too low: next nonce $1, tx nonce $2'],
+  [
+    /^Transaction nonce too low\. Expected nonce to be at least (\d+) but got (\d+).*$/s,
+    'nonce too low: next nonce $1, tx nonce $2',
+  ],
   [
     /^Sender doesn't have enough funds.*cost is: (\d+).*balance is: (\d+).*$/s,
     'insufficient funds for gas * price + value: balance $2, tx cost $1',
   ],
   [/^Replacement transaction underpriced.*$/s, 'replacement transaction underpriced'],
-  [/^Transaction gas limit is (\d+) and exceeds block gas limit of (\d+).*$/s, 'exceeds block gas limit: have $1, limit $2'],
+  [
+    /^Transaction gas limit is (\d+) and exceeds block gas limit of (\d+).*$/s,
+    'exceeds block gas limit: have $1, limit $2',
+  ],
   [/^Transaction requires at least (\d+) gas but got (\d+).*$/s, 'intrinsic gas too low: have $2, want $1'],
-  [/^Trying to send a raw transaction with an invalid chainId\. The expected chainId is (\d+).*$/s, 'invalid chain id for signer: want $1'],
+  [
+    /^Trying to send a raw transaction with an invalid chainId\. The expected chainId is (\d+).*$/s,
+    'invalid chain id for signer: want $1',
+  ],
 ]
 
 // Calls carry the returned bytes as text, gas estimates inside an object.

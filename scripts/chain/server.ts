@@ -26,6 +26,7 @@ export async function serve(context: MethodContext, port: number): Promise<Fasti
       if (!(error instanceof ConnectionCut)) throw error
       reply.hijack()
       request.raw.destroy()
+      return reply
     }
   })
   server.setErrorHandler((error, _request, reply) =>

@@ -1,5 +1,14 @@
 /** What a new embedded chain needs before the enclave opens its first session: Livepeer's world, our anchor, money. */
-import { type Address, concatHex, encodeAbiParameters, encodeFunctionData, type Hex, numberToHex, parseAbi } from 'viem'
+import {
+  type Address,
+  concatHex,
+  encodeAbiParameters,
+  encodeFunctionData,
+  getAddress,
+  type Hex,
+  numberToHex,
+  parseAbi,
+} from 'viem'
 import type { LocalAccount } from 'viem/accounts'
 import { z } from 'zod'
 import { CodedError } from '../../enclave/protocol/errors.ts'
@@ -65,7 +74,10 @@ export async function setupChain(url: string, options: SetupOptions): Promise<De
   const owner = devAccount(DEV_ACCOUNTS.owner)
   const used = await readNonce(url, owner.address)
   if (used !== 0) {
-    throw new CodedError('CONFIG_INVALID', `expected a new chain or a complete one, got one whose set-up stopped after ${used} transactions`)
+    throw new CodedError(
+      'CONFIG_INVALID',
+      `expected a new chain or a complete one, got one whose set-up stopped after ${used} transactions`,
+    )
   }
   const queue = inOrder(url, owner)
   await install(url, queue, owner.address, options)
@@ -75,7 +87,7 @@ export async function setupChain(url: string, options: SetupOptions): Promise<De
   if (contractAddress === null) throw new CodedError('RPC_FAILED', 'expected the anchor to have an address, got none')
   const deployment: Deployment = {
     chainId: CHAIN_ID,
-    anchor: contractAddress,
+    anchor: getAddress(contractAddress),
     broker: WORLD.ticketBroker,
     roundsManager: WORLD.roundsManager,
     guardian: options.guardian,
@@ -90,14 +102,21 @@ export async function setupChain(url: string, options: SetupOptions): Promise<De
 /** The guardian names the authority, once in an anchor's life. `guardian` is development account 1 unless given. */
 export async function appointAuthority(
   url: string,
-  { anchor, authority, guardian = devAccount(DEV_ACCOUNTS.guardian) }: { anchor: Address; authority: Address; guardian?: LocalAccount },
+  {
+    anchor,
+    authority,
+    guardian = devAccount(DEV_ACCOUNTS.guardian),
+  }: { anchor: Address; authority: Address; guardian?: LocalAccount },
 ): Promise<Hex> {
   const data = encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'appointAuthority', args: [authority] })
   return sendAndWait(url, guardian, { to: anchor, data })
 }
 
 /** Pays `amountWei` to the authority's account, for the gas of the transactions that it signs. */
-export async function fundGasFloat(url: string, { authority, amountWei }: { authority: Address; amountWei: Wei }): Promise<Hex> {
+export async function fundGasFloat(
+  url: string,
+  { authority, amountWei }: { authority: Address; amountWei: Wei },
+): Promise<Hex> {
   return sendAndWait(url, devAccount(DEV_ACCOUNTS.treasuryOwner), { to: authority, value: amountWei })
 }
 
@@ -154,7 +173,11 @@ async function anchorCreation({ guardian, artifactsPath }: SetupOptions): Promis
   return { data: concatHex([bytecode, args]) }
 }
 
-async function sendAndWait(url: string, account: LocalAccount, transaction: { to: Hex; data?: Hex; value?: bigint }): Promise<Hex> {
+async function sendAndWait(
+  url: string,
+  account: LocalAccount,
+  transaction: { to: Hex; data?: Hex; value?: bigint },
+): Promise<Hex> {
   const hash = await sendTransaction(url, account, { ...transaction, gas: CALL_GAS })
   await awaitReceipt(url, hash)
   return hash

@@ -75,7 +75,10 @@ function argumentsOf(options: StartChainOptions): string[] {
 
 async function firstLine(child: ChildProcess, ended: Promise<void>) {
   const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new CodedError('RPC_TIMEOUT', `the chain was not ready in ${READY_MS_MAX} ms`)), READY_MS_MAX)
+  const timer = setTimeout(
+    () => reject(new CodedError('RPC_TIMEOUT', `the chain was not ready in ${READY_MS_MAX} ms`)),
+    READY_MS_MAX,
+  )
   try {
     const text = await Promise.race([readLine(child), late, ended.then(() => '')])
     const line = text === '' ? undefined : FirstLine.parse(JSON.parse(text))
