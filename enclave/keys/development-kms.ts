@@ -42,7 +42,8 @@ export function openDevelopmentKms(path: string, entropy: Entropy): DevelopmentK
   const wrappingKey = readWrappingKey(path, entropy)
   return {
     generateKeys: (context) => generateKeys(wrappingKey, entropy, context),
-    openKey: (context, purpose, ciphertext) => unwrap(wrappingKey, associatedData(context, purpose), purpose, ciphertext),
+    openKey: (context, purpose, ciphertext) =>
+      unwrap(wrappingKey, associatedData(context, purpose), purpose, ciphertext),
   }
 }
 

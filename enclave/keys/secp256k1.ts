@@ -109,7 +109,9 @@ function loadNative(): Native {
     return require('secp256k1/bindings.js') as Native
   } catch (cause) {
     const place = `${process.platform}-${process.arch}`
-    throw new CodedError('NATIVE_MISSING', `expected a native secp256k1 for ${place}, got none; build or install it`, { cause })
+    throw new CodedError('NATIVE_MISSING', `expected a native secp256k1 for ${place}, got none; build or install it`, {
+      cause,
+    })
   }
 }
 

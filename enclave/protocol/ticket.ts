@@ -130,7 +130,8 @@ export function packPayouts(payouts: Payouts): Uint8Array {
     writePayee(bytes, at, ticket)
     bytes.set(ticket.signature64, at + TRANSFER_PAYOUT_BYTES)
   }
-  for (const [index, transfer] of transfers.entries()) writePayee(bytes, transfersAt + index * TRANSFER_PAYOUT_BYTES, transfer)
+  for (const [index, transfer] of transfers.entries())
+    writePayee(bytes, transfersAt + index * TRANSFER_PAYOUT_BYTES, transfer)
   return bytes
 }
 
@@ -151,7 +152,9 @@ export function parsePayouts(bytes: Uint8Array): Payouts {
   return {
     round: parseRound(bytes, ticketCount),
     firstPayoutId: parseFirstPayoutId(bytes, count),
-    tickets: Array.from({ length: ticketCount }, (_, index) => parseTicket(bytes, HEAD_BYTES + index * TICKET_PAYOUT_BYTES)),
+    tickets: Array.from({ length: ticketCount }, (_, index) =>
+      parseTicket(bytes, HEAD_BYTES + index * TICKET_PAYOUT_BYTES),
+    ),
     transfers: Array.from({ length: transferCount }, (_, index) =>
       parsePayee(bytes, bytes.length - (transferCount - index) * TRANSFER_PAYOUT_BYTES),
     ),
@@ -169,10 +172,13 @@ function assertPackable({ round, firstPayoutId, tickets, transfers }: Payouts): 
   assert(count >= 1 && count <= PAYOUTS_MAX, 'one commit carries 1..128 payouts')
   assert(Number.isSafeInteger(firstPayoutId) && firstPayoutId >= 1, 'payoutIds count from 1')
   assert(firstPayoutId + count <= PAYOUT_ID_LIMIT, 'payoutIds stay below 2^32')
-  assert((round !== null) === (tickets.length > 0), 'a round is given exactly when there are tickets')
+  assert((round !== null) === tickets.length > 0, 'a round is given exactly when there are tickets')
   assert(round === null || (Number.isSafeInteger(round.number) && round.number > 0), 'a round number is above zero')
   assert(round?.hash !== ZERO_HASH, 'a round hash is not zero')
-  assert(tickets.every(({ signature64 }) => signature64.length === SIGNATURE_BYTES), 'a ticket signature has 64 bytes')
+  assert(
+    tickets.every(({ signature64 }) => signature64.length === SIGNATURE_BYTES),
+    'a ticket signature has 64 bytes',
+  )
 }
 
 function writeHead(bytes: Uint8Array, { round, firstPayoutId, tickets }: Payouts): void {
@@ -202,7 +208,8 @@ function parseRound(bytes: Uint8Array, ticketCount: number): TicketRound | null 
 
 function parseFirstPayoutId(bytes: Uint8Array, count: number): number {
   const first = readUint(bytes, FIRST_PAYOUT_ID_AT, U64_BYTES)
-  if (first < 1n || first + BigInt(count) > BigInt(PAYOUT_ID_LIMIT)) refuseSyntax('payoutIds within 1..2^32-1', `first ${first}`)
+  if (first < 1n || first + BigInt(count) > BigInt(PAYOUT_ID_LIMIT))
+    refuseSyntax('payoutIds within 1..2^32-1', `first ${first}`)
   return Number(first)
 }
 
@@ -213,7 +220,8 @@ function parseTicket(bytes: Uint8Array, at: number): TicketPayout {
 function parsePayee(bytes: Uint8Array, at: number): TransferPayout {
   const recipient = toHex(bytes.subarray(at, at + ADDRESS_BYTES)) as Address
   const amountWei = readUint(bytes, at + ADDRESS_BYTES, AMOUNT_BYTES) as Wei
-  if (BigInt(recipient) === 0n || amountWei === 0n) refuseSyntax('a recipient and an amount above zero', `${recipient}, ${amountWei} wei`)
+  if (BigInt(recipient) === 0n || amountWei === 0n)
+    refuseSyntax('a recipient and an amount above zero', `${recipient}, ${amountWei} wei`)
   return { recipient, amountWei }
 }
 

@@ -88,7 +88,8 @@ export class Opener {
     const { header, plaintext } = this.#decrypt(record, place)
     if (header.kind !== 'delta') refuseOrder(place, 'a delta', header.kind)
     if (header.record !== expected) refuseOrder(place, place, `record ${header.record}`)
-    if (!bytesEqual(header.prevTag, this.#lastTag)) refuseOrder(place, `one that follows this record ${expected - 1}`, 'another')
+    if (!bytesEqual(header.prevTag, this.#lastTag))
+      refuseOrder(place, `one that follows this record ${expected - 1}`, 'another')
     this.#last = header
     this.#lastRecord = header.record
     this.#lastTag = tagOf(record)
@@ -131,7 +132,8 @@ export class Opener {
   }
 
   #refuseOtherSnapshot(place: string, header: RecordHeader, count: number): void {
-    const same = header.record === this.#lastRecord && count === this.#chunksAll && bytesEqual(header.prevTag, this.#chunkTag)
+    const same =
+      header.record === this.#lastRecord && count === this.#chunksAll && bytesEqual(header.prevTag, this.#chunkTag)
     if (!same) refuseOrder(place, `one of the snapshot after record ${this.#lastRecord}`, 'one of another snapshot')
   }
 

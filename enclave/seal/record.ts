@@ -20,8 +20,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
 import { encodeCbor } from '../protocol/cbor.ts'
 import { assert } from '../protocol/errors.ts'
-import { fromHex, HASH_BYTES, type Hash, toHash } from '../protocol/ids.ts'
 import { sha256 } from '../protocol/hash.ts'
+import { fromHex, HASH_BYTES, type Hash, toHash } from '../protocol/ids.ts'
 import { concatBytes } from '../protocol/words.ts'
 
 export type RecordKind = 'delta' | 'snapshot'

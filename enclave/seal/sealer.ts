@@ -4,8 +4,8 @@ import type { Hash } from '../protocol/ids.ts'
 import {
   encryptRecord,
   IV_BYTES,
-  type RecordKind,
   RECORD_BYTES_MAX,
+  type RecordKind,
   SALT_BYTES,
   subkeyOf,
   TAG_BYTES,
@@ -82,12 +82,23 @@ export class Sealer {
     return this.#chunks(lastHeaderHash, state, this.#nextRecord - 1, this.#prevTag)
   }
 
-  *#chunks(lastHeaderHash: Hash, state: Uint8Array, followed: number, tagBefore: Uint8Array): IterableIterator<Uint8Array> {
+  *#chunks(
+    lastHeaderHash: Hash,
+    state: Uint8Array,
+    followed: number,
+    tagBefore: Uint8Array,
+  ): IterableIterator<Uint8Array> {
     const count = Math.max(1, Math.ceil(state.length / CHUNK_BYTES_MAX))
     let prevTag = tagBefore
     for (let index = 0; index < count; index++) {
       const part = state.subarray(index * CHUNK_BYTES_MAX, (index + 1) * CHUNK_BYTES_MAX)
-      const { record, tag } = this.#seal('snapshot', lastHeaderHash, followed, prevTag, chunkPlaintext(index, count, part))
+      const { record, tag } = this.#seal(
+        'snapshot',
+        lastHeaderHash,
+        followed,
+        prevTag,
+        chunkPlaintext(index, count, part),
+      )
       prevTag = tag
       yield record
     }

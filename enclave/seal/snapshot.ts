@@ -18,5 +18,9 @@ export function chunkPlaintext(index: number, count: number, part: Uint8Array): 
 export function parseChunk(plaintext: Uint8Array): Chunk | undefined {
   if (plaintext.length < POSITION_BYTES || plaintext.length > POSITION_BYTES + CHUNK_BYTES_MAX) return undefined
   const position = new DataView(plaintext.buffer, plaintext.byteOffset, POSITION_BYTES)
-  return { index: position.getUint32(0), count: position.getUint32(U32_BYTES), part: plaintext.subarray(POSITION_BYTES) }
+  return {
+    index: position.getUint32(0),
+    count: position.getUint32(U32_BYTES),
+    part: plaintext.subarray(POSITION_BYTES),
+  }
 }

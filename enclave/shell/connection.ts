@@ -258,7 +258,9 @@ export class Connection implements Turn {
   #expire(doing: Doing): void {
     if (doing === 'arriving') {
       const within = `${this.#limits.frameTimeoutMs} ms`
-      this.refuse(new CodedError('FRAME_TIMEOUT', `expected a whole frame within ${within}, got ${this.#arrivingBytes} bytes`))
+      this.refuse(
+        new CodedError('FRAME_TIMEOUT', `expected a whole frame within ${within}, got ${this.#arrivingBytes} bytes`),
+      )
     } else if (doing === 'idle') {
       this.#inputEnded = true
       this.#settle()

@@ -3,7 +3,9 @@ import { lstatSync, unlinkSync } from 'node:fs'
 import { type AddressInfo, connect, type Server } from 'node:net'
 import { CodedError } from '../protocol/errors.ts'
 
-export type Endpoint = { readonly kind: 'unix'; readonly path: string } | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+export type Endpoint =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
 
 /** The kernel's limit on the path of a Unix socket, its closing zero byte included. */
 const SOCKET_PATH_BYTES_MAX = 107
@@ -34,7 +36,10 @@ export async function bind(server: Server, endpoint: Endpoint): Promise<string> 
 function unixEndpoint(path: string): Endpoint {
   const size = Buffer.byteLength(path)
   if (size > SOCKET_PATH_BYTES_MAX) {
-    throw new CodedError('CONFIG_INVALID', `expected a socket path of at most ${SOCKET_PATH_BYTES_MAX} bytes, got ${size}: ${path}`)
+    throw new CodedError(
+      'CONFIG_INVALID',
+      `expected a socket path of at most ${SOCKET_PATH_BYTES_MAX} bytes, got ${size}: ${path}`,
+    )
   }
   return { kind: 'unix', path }
 }
@@ -76,7 +81,8 @@ function bindRefusal(cause: NodeJS.ErrnoException): CodedError {
 async function removeStaleSocket(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined) return
-  if (!found.isSocket()) throw new CodedError('CONFIG_INVALID', `expected a socket or nothing at ${path}, got another kind of file`)
+  if (!found.isSocket())
+    throw new CodedError('CONFIG_INVALID', `expected a socket or nothing at ${path}, got another kind of file`)
   if (await answers(path)) throw new CodedError('PORT_BUSY', `expected a free socket, got one that answers at ${path}`)
   unlinkSync(path)
 }
@@ -91,6 +97,8 @@ function answers(path: string): Promise<boolean> {
     // A listener whose queue is full neither accepts nor refuses: it is alive.
     probe.setTimeout(PROBE_TIMEOUT_MS, () => done(true))
     probe.once('connect', () => done(true))
-    probe.once('error', (error: NodeJS.ErrnoException) => done(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'))
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      done(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
+    )
   })
 }

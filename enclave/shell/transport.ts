@@ -26,7 +26,11 @@ export type Listener = {
  * Listens at unix:///path or tcp://host:port and gives whole requests to `handle`, one at a time over all connections.
  * Refuses CONFIG_INVALID (an endpoint of another form, or one that cannot be bound) and PORT_BUSY.
  */
-export async function listen(endpoint: string, handle: Handle, limits: Partial<TransportLimits> = {}): Promise<Listener> {
+export async function listen(
+  endpoint: string,
+  handle: Handle,
+  limits: Partial<TransportLimits> = {},
+): Promise<Listener> {
   const parsed = parseEndpoint(endpoint)
   const hall = new Hall(handle, { ...TRANSPORT_LIMITS, ...limits })
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => hall.enter(socket))
@@ -99,7 +103,10 @@ class Hall {
   }
 
   #tooMany(): CodedError {
-    return new CodedError('CONNECTION_LIMIT', `expected at most ${this.#limits.connectionsMax} connections at work, got one more`)
+    return new CodedError(
+      'CONNECTION_LIMIT',
+      `expected at most ${this.#limits.connectionsMax} connections at work, got one more`,
+    )
   }
 
   /**

@@ -1,11 +1,10 @@
-import { expect } from 'chai'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, statSync, writeFileSync, existsSync } from 'node:fs'
-import { connect, createServer, type Socket } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isCoded } from '../../enclave/protocol/errors.ts'
+import { expect } from 'chai'
 import { decodeMessage, encodeFrame, encodeMessage, FrameReader } from '../../enclave/protocol/frame.ts'
 import type { TransportLimits } from '../../enclave/shell/limits.ts'
 import { type Handle, type Listener, listen } from '../../enclave/shell/transport.ts'
@@ -56,22 +55,16 @@ class Client {
   }
 }
 
-async function refusal(attempt: Promise<unknown>): Promise<string> {
-  try {
-    await attempt
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
-}
-
 describe('the transport', () => {
   const listeners: Listener[] = []
   const clients: Client[] = []
   const folder = mkdtempSync(join(tmpdir(), 'transport-'))
 
-  async function open(handle: Handle = echo, limits: Partial<TransportLimits> = {}, endpoint = 'tcp://127.0.0.1:0'): Promise<Listener> {
+  async function open(
+    handle: Handle = echo,
+    limits: Partial<TransportLimits> = {},
+    endpoint = 'tcp://127.0.0.1:0',
+  ): Promise<Listener> {
     const listener = await listen(endpoint, handle, limits)
     listeners.push(listener)
     return listener
@@ -332,57 +325,4 @@ describe('the transport', () => {
     await listener.close()
     expect(finished).to.equal(true)
   })
-})
-
-describe('an endpoint', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'endpoint-'))
-  const path = join(folder, 'enclave.sock')
-  after(() => rmSync(folder, { recursive: true }))
-
-  it('of a Unix socket is for its owner alone, and is gone after close', async () => {
-    const mask = process.umask()
-    const listener = await listen(`unix://${path}`, echo)
-    expect(statSync(path).mode & 0o777).to.equal(0o600)
-    expect(process.umask()).to.equal(mask)
-    await listener.close()
-    expect(existsSync(path)).to.equal(false)
-  })
-
-  it('takes over the socket file that a crash left behind', async () => {
-    const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
-    const { spawn } = await import('node:child_process')
-    await once(spawn(process.execPath, ['-e', script]), 'exit')
-    expect(statSync(path).isSocket()).to.equal(true)
-    await (await listen(`unix://${path}`, echo)).close()
-  })
-
-  it('is refused while somebody answers on it, and his socket stays', async () => {
-    const other = createServer().listen(path)
-    await once(other, 'listening')
-    expect(await refusal(listen(`unix://${path}`, echo))).to.equal('PORT_BUSY')
-    expect(statSync(path).isSocket()).to.equal(true)
-    other.close()
-    await once(other, 'close')
-  })
-
-  it('is refused where another kind of file stands, which stays as it is', async () => {
-    writeFileSync(path, 'precious')
-    expect(await refusal(listen(`unix://${path}`, echo))).to.equal('CONFIG_INVALID')
-    expect(statSync(path).size).to.equal(8)
-    rmSync(path)
-  })
-
-  it('is refused on a taken port and in a folder that does not exist', async () => {
-    const listener = await listen('tcp://127.0.0.1:0', echo)
-    expect(await refusal(listen(listener.endpoint, echo))).to.equal('PORT_BUSY')
-    await listener.close()
-    expect(await refusal(listen(`unix://${join(folder, 'none', 'x.sock')}`, echo))).to.equal('CONFIG_INVALID')
-  })
-
-  const malformed = ['', '/tmp/x.sock', 'unix://x.sock', 'unix:/x.sock', 'tcp://127.0.0.1', 'tcp://:1', 'tcp://a:65536', 'tcp://a:1/x', 'http://a:1', 'vsock://3:5000', `unix:///${'x'.repeat(108)}`]
-  for (const endpoint of malformed) {
-    it(`is refused when written as "${endpoint.slice(0, 20)}"`, async () => {
-      expect(await refusal(listen(endpoint, echo))).to.equal('CONFIG_INVALID')
-    })
-  }
 })

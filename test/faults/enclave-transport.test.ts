@@ -1,9 +1,10 @@
 /** Hostile clients against the transport in a process of its own, as the host would be (threat S7). */
-import { expect } from 'chai'
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'chai'
 import type { CborValue } from '../../enclave/protocol/cbor.ts'
 import { decodeMessage, encodeFrame, encodeMessage, FrameReader, type Message } from '../../enclave/protocol/frame.ts'
 
@@ -49,7 +50,9 @@ describe('the transport against a hostile host', function () {
   const open = new Set<Socket>()
 
   before(async () => {
-    server = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', SERVER], { stdio: ['ignore', 'pipe', 'inherit'] })
+    server = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', SERVER], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const [line] = await once(server.stdout as NodeJS.ReadableStream, 'data')
     port = Number(new URL(String(line).trim()).port)
   })

@@ -1,10 +1,8 @@
-import { expect } from 'chai'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
+import { expect } from 'chai'
 import { privateKeyToAccount, sign as viemSign } from 'viem/accounts'
-import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
-import { toHex } from '../../../../enclave/protocol/ids.ts'
 import {
   addressOf,
   decodeCompactSignature,
@@ -16,6 +14,8 @@ import {
   type Signature,
   sign,
 } from '../../../../enclave/keys/secp256k1.ts'
+import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
+import { toHex } from '../../../../enclave/protocol/ids.ts'
 
 const run = promisify(execFile)
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
@@ -63,7 +63,13 @@ describe('secp256k1', () => {
   it('takes 1 and the order minus 1 as private keys, and neither 0, the order, nor another length', () => {
     expect(isPrivateKey(word(1n))).to.equal(true)
     expect(isPrivateKey(word(ORDER - 1n))).to.equal(true)
-    for (const key of [word(0n), word(ORDER), word(2n ** 256n - 1n), new Uint8Array(31).fill(1), new Uint8Array(33).fill(1)]) {
+    for (const key of [
+      word(0n),
+      word(ORDER),
+      word(2n ** 256n - 1n),
+      new Uint8Array(31).fill(1),
+      new Uint8Array(33).fill(1),
+    ]) {
       expect(isPrivateKey(key)).to.equal(false)
       expect(() => addressOf(key)).to.throw('private key')
     }
@@ -108,7 +114,8 @@ describe('recovering a signer', () => {
       { ...honest, r: word(5n) },
       { ...honest, r: honest.r.slice(1) },
     ]
-    for (const [index, signature] of bad.entries()) expect(recoverAddress(digest, signature), `case ${index}`).to.equal(undefined)
+    for (const [index, signature] of bad.entries())
+      expect(recoverAddress(digest, signature), `case ${index}`).to.equal(undefined)
   })
 })
 
@@ -125,7 +132,8 @@ describe('the forms of a signature', () => {
 
   it('refuse other lengths', () => {
     const [signature] = signatures as [Signature]
-    for (const length of [0, 63, 64, 66]) expect(refusal(() => decodeSignature(new Uint8Array(length)))).to.equal('SIGNATURE_INVALID')
+    for (const length of [0, 63, 64, 66])
+      expect(refusal(() => decodeSignature(new Uint8Array(length)))).to.equal('SIGNATURE_INVALID')
     expect(refusal(() => decodeCompactSignature(encodeSignature(signature)))).to.equal('SIGNATURE_INVALID')
   })
 

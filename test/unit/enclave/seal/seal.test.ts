@@ -1,10 +1,16 @@
-import { expect } from 'chai'
 import { createHash, hkdfSync } from 'node:crypto'
+import { expect } from 'chai'
 import { encodeCbor } from '../../../../enclave/protocol/cbor.ts'
 import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { fromHex, type Hash, toHash } from '../../../../enclave/protocol/ids.ts'
 import { Opener, openRecords } from '../../../../enclave/seal/opener.ts'
-import { HEADER_BYTES, RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, TAG_BYTES, TAG_ZERO } from '../../../../enclave/seal/record.ts'
+import {
+  HEADER_BYTES,
+  RECORD_BYTES_MAX,
+  RECORD_OVERHEAD_BYTES,
+  TAG_BYTES,
+  TAG_ZERO,
+} from '../../../../enclave/seal/record.ts'
 import { Sealer, type SealerOptions } from '../../../../enclave/seal/sealer.ts'
 import { CHUNK_BYTES_MAX } from '../../../../enclave/seal/snapshot.ts'
 
@@ -22,7 +28,16 @@ function seededEntropy(seed: string): (bytes: number) => Uint8Array {
 function aSealer(boot: string, overrides: Partial<SealerOptions> = {}): Sealer {
   const entropy = seededEntropy(boot)
   const salt = entropy(32)
-  return new Sealer({ stateKey: STATE_KEY, ledgerId: LEDGER, epoch: 1, salt, firstRecord: 0, prevTag: TAG_ZERO, entropy, ...overrides })
+  return new Sealer({
+    stateKey: STATE_KEY,
+    ledgerId: LEDGER,
+    epoch: 1,
+    salt,
+    firstRecord: 0,
+    prevTag: TAG_ZERO,
+    entropy,
+    ...overrides,
+  })
 }
 
 function texts(...values: string[]): Uint8Array[] {
@@ -252,7 +267,12 @@ describe('a sealed snapshot', () => {
   for (const { title, pick, place } of orders) {
     it(`refuses a snapshot ${title}`, () => {
       const { snapshot, after } = aChain()
-      const { code, message } = refusal(() => open(after, pick.map((index) => snapshot[index] as Uint8Array)))
+      const { code, message } = refusal(() =>
+        open(
+          after,
+          pick.map((index) => snapshot[index] as Uint8Array),
+        ),
+      )
       expect(code).to.equal('SEAL_ORDER')
       expect(message).to.match(new RegExp(`^${place}:`))
     })

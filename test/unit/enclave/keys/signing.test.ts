@@ -1,0 +1,224 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
+import { expect } from 'chai'
+import { recoverTransactionAddress } from 'viem'
+import { mnemonicToAccount, privateKeyToAccount } from 'viem/accounts'
+import { parseTransaction, recoverMessageAddress } from 'viem/utils'
+import { isLogSignature, logKey } from '../../../../enclave/keys/log-key.ts'
+import {
+  addressOf,
+  decodeCompactSignature,
+  encodeSignature,
+  recoverAddress,
+  sign,
+} from '../../../../enclave/keys/secp256k1.ts'
+import { drawPrivateKey, newSessionKey, refuseRelatedKeys } from '../../../../enclave/keys/session-key.ts'
+import { signTicket } from '../../../../enclave/keys/tickets.ts'
+import { type AnchorTransaction, signTransaction } from '../../../../enclave/keys/transactions.ts'
+import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
+import { keccak256 } from '../../../../enclave/protocol/hash.ts'
+import { type Address, fromHex, type Hash, type Hex, toHash, toHex } from '../../../../enclave/protocol/ids.ts'
+import { wei } from '../../../../enclave/protocol/money.ts'
+import { payoutTicket, type Ticket, ticketDigest, ticketHash } from '../../../../enclave/protocol/ticket.ts'
+
+const SHARED_VECTORS = new URL('../../../../../shared/data/vectors/', import.meta.url)
+const KEY = new Uint8Array(32).fill(0x11)
+const STATE_KEY = new Uint8Array(32).fill(0x22)
+
+function sharedVectors(name: string, test: Mocha.Context) {
+  const file = new URL(name, SHARED_VECTORS)
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'))
+  process.stdout.write(`skipped: ${name} is not beside this checkout\n`)
+  // biome-ignore lint/suspicious/noSkippedTests: the vectors are not everywhere, and the reason is printed.
+  return test.skip()
+}
+
+function refusal(attempt: () => unknown): ErrorCode {
+  try {
+    attempt()
+  } catch (error) {
+    if (isCoded(error)) return error.code
+    throw error
+  }
+  throw new Error('nothing was refused')
+}
+
+function address(byte: number): Address {
+  return toHex(new Uint8Array(20).fill(byte)) as Address
+}
+
+function aTicket(): Ticket {
+  const round = { number: 3_822, hash: toHash(new Uint8Array(32).fill(0xab)) }
+  return payoutTicket({
+    sender: addressOf(KEY),
+    session: address(2),
+    recipient: address(3),
+    amountWei: wei(5n),
+    payoutId: 6,
+    round,
+  })
+}
+
+describe('the signature of a ticket', () => {
+  it('is that of its sender, as an EIP-191 verifier sees it', async () => {
+    const ticket = aTicket()
+    const signature = toHex(encodeSignature(decodeCompactSignature(signTicket(ticket, KEY))))
+    const signer = await recoverMessageAddress({ message: { raw: ticketHash(ticket) }, signature })
+    expect(signer.toLowerCase()).to.equal(ticket.sender)
+  })
+
+  it('is the same bytes each time, and other bytes for another amount', () => {
+    const ticket = aTicket()
+    expect(signTicket(ticket, KEY)).to.deep.equal(signTicket(ticket, KEY))
+    expect(signTicket({ ...ticket, faceValueWei: 6n }, KEY)).to.not.deep.equal(signTicket(ticket, KEY))
+  })
+
+  it('equals the shared vectors', function () {
+    const { complete } = sharedVectors('ticket-vectors.json', this)
+    const account = mnemonicToAccount('test test test test test test test test test test test junk', {
+      addressIndex: 1,
+    })
+    const key = account.getHdKey().privateKey as Uint8Array
+    for (const { ticket, hash, sig } of complete) {
+      expect(addressOf(key)).to.equal(ticket.sender)
+      expect(toHex(encodeSignature(sign(ticketDigest(hash as Hash), key)))).to.equal(sig)
+    }
+  })
+
+  it("equals the replaced system's", function () {
+    const { ticket, core_private_key: key, core_address: core } = sharedVectors('seed-vectors.json', this)
+    expect(addressOf(fromHex(key as Hex))).to.equal(core.toLowerCase())
+    expect(toHex(encodeSignature(sign(ticketDigest(ticket.ticket_hash as Hash), fromHex(key as Hex))))).to.equal(
+      ticket.sender_sig,
+    )
+  })
+
+  it('is not given for a sender that is not the key, nor for a ticket that may lose', () => {
+    expect(() => signTicket({ ...aTicket(), sender: address(9) }, KEY)).to.throw('sender')
+    expect(() => signTicket({ ...aTicket(), winProb: 2n ** 255n }, KEY)).to.throw('wins')
+  })
+})
+
+describe('the transaction of an anchor call', () => {
+  const transaction: AnchorTransaction = {
+    chainId: 42_161,
+    nonce: 7,
+    to: address(0xaa),
+    data: '0x12345678aabb',
+    gas: 500_000n,
+    maxFeePerGasWei: 2_000_000_000n,
+    maxPriorityFeePerGasWei: 1n,
+  }
+
+  it("has viem's bytes and hash", async () => {
+    const { to, data, chainId, nonce, gas } = transaction
+    const expected = await privateKeyToAccount(toHex(KEY)).signTransaction({
+      type: 'eip1559',
+      chainId,
+      nonce,
+      to,
+      data,
+      gas,
+      value: 0n,
+      maxFeePerGas: transaction.maxFeePerGasWei,
+      maxPriorityFeePerGas: transaction.maxPriorityFeePerGasWei,
+    })
+    const { raw, hash } = signTransaction(transaction, KEY)
+    expect(raw).to.equal(expected)
+    expect(hash).to.equal(toHash(keccak256(fromHex(expected))))
+  })
+
+  it('decodes to the anchor, the call and no value, and recovers to the authority', async () => {
+    for (const nonce of [0, 1, 127, 128, 65_536]) {
+      const { raw } = signTransaction({ ...transaction, nonce }, KEY)
+      const decoded = parseTransaction(raw)
+      expect(decoded).to.deep.include({ to: transaction.to, data: transaction.data, chainId: 42_161, gas: 500_000n })
+      expect(decoded.value ?? 0n).to.equal(0n)
+      expect(decoded.nonce ?? 0).to.equal(nonce)
+      const signer = await recoverTransactionAddress({ serializedTransaction: raw as `0x02${string}` })
+      expect(signer.toLowerCase()).to.equal(addressOf(KEY))
+    }
+  })
+
+  it('is not made without a call, nor with a tip above its fee cap', () => {
+    expect(() => signTransaction({ ...transaction, data: '0x' }, KEY)).to.throw('calls the anchor')
+    expect(() => signTransaction({ ...transaction, maxPriorityFeePerGasWei: 2_000_000_001n }, KEY)).to.throw('tip')
+  })
+})
+
+describe('the log key', () => {
+  it('is the same for the same state key, and another for another', () => {
+    expect(logKey(STATE_KEY).publicKey).to.deep.equal(logKey(STATE_KEY).publicKey)
+    expect(logKey(STATE_KEY).publicKey).to.not.deep.equal(logKey(KEY).publicKey)
+    expect(logKey(STATE_KEY).publicKey).to.have.length(32)
+  })
+
+  it('has the seed that the protocol derives: HKDF-SHA256, info "anchorhold/log/v1"', async () => {
+    const { hkdf } = await import('@noble/hashes/hkdf.js')
+    const { sha256 } = await import('@noble/hashes/sha2.js')
+    const { ed25519 } = await import('@noble/curves/ed25519.js')
+    const seed = hkdf(sha256, STATE_KEY, undefined, new TextEncoder().encode('anchorhold/log/v1'), 32)
+    expect(logKey(STATE_KEY).publicKey).to.deep.equal(ed25519.getPublicKey(seed))
+    const message = new TextEncoder().encode('checkpoint')
+    expect(logKey(STATE_KEY).sign(message)).to.deep.equal(ed25519.sign(message, seed))
+  })
+
+  it('signs what its public key verifies, and nothing with a bit flipped', () => {
+    const { publicKey, sign: signLog } = logKey(STATE_KEY)
+    const message = new TextEncoder().encode('checkpoint')
+    const signature = signLog(message)
+    const flip = (bytes: Uint8Array) => bytes.with(3, (bytes[3] as number) ^ 1)
+    expect(isLogSignature(publicKey, message, signature)).to.equal(true)
+    expect(isLogSignature(publicKey, flip(message), signature)).to.equal(false)
+    expect(isLogSignature(publicKey, message, flip(signature))).to.equal(false)
+    expect(isLogSignature(logKey(KEY).publicKey, message, signature)).to.equal(false)
+  })
+})
+
+describe('the session key', () => {
+  const secret = new Uint8Array(32).fill(0x5a)
+  const digest = keccak256(new Uint8Array(1))
+
+  it('signs with the key that was drawn', () => {
+    const session = newSessionKey(() => secret)
+    expect(session.address).to.equal(addressOf(secret))
+    expect(recoverAddress(digest, session.sign(digest))).to.equal(session.address)
+  })
+
+  it('appears in no form of its object', () => {
+    const session = newSessionKey(() => secret)
+    const forms = [
+      JSON.stringify(session),
+      inspect(session, { showHidden: true, depth: 9 }),
+      Object.values(session).map(String).join(),
+    ]
+    for (const form of forms) expect(form).to.not.match(/5a5a|90, ?90|"90"/)
+  })
+
+  it('does not change when the source writes into its buffer again', () => {
+    const buffer = secret.slice()
+    const session = newSessionKey(() => buffer)
+    buffer.fill(1)
+    expect(recoverAddress(digest, session.sign(digest))).to.equal(addressOf(secret))
+  })
+
+  it('draws again when a draw is out of range, but not for ever', () => {
+    const draws = [new Uint8Array(32), new Uint8Array(32).fill(0xff), secret]
+    expect(drawPrivateKey(() => draws.shift() as Uint8Array)).to.deep.equal(secret)
+    expect(() => drawPrivateKey(() => new Uint8Array(32))).to.throw('draws')
+  })
+
+  const session = newSessionKey(() => secret)
+  const related: { title: string; authority: Uint8Array; state: Uint8Array }[] = [
+    { title: 'authority and state are equal', authority: KEY, state: KEY },
+    { title: 'the session is the authority', authority: secret, state: STATE_KEY },
+    { title: 'the session is the state key', authority: KEY, state: secret },
+    { title: 'the state key is the hash of the authority', authority: KEY, state: keccak256(KEY) },
+  ]
+  for (const { title, authority, state } of related) {
+    it(`is refused a boot where ${title}`, () => {
+      refuseRelatedKeys(KEY, STATE_KEY, session)
+      expect(refusal(() => refuseRelatedKeys(authority, state, session))).to.equal('KEY_CIPHERTEXT')
+    })
+  }
+})
