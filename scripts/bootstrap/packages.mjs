@@ -1,7 +1,7 @@
 // node_modules as the lock file says, installed under the Node that will use it.
 
-import { existsSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { arch, platform, versions } from 'node:process'
 import { inTurn, NODE_MAJOR, NODE_VERSION, ROOT, readIfThere, run, StopLine, say, sha256 } from './place.mjs'
 
@@ -23,6 +23,7 @@ export async function withPackages() {
   await inTurn(async () => {
     if (isReady()) return
     if (!(isInstalled(JSON.parse(lock)) && hasNode())) await install()
+    mkdirSync(dirname(STAMP), { recursive: true })
     writeFileSync(STAMP, sha256(lock))
   })
 }

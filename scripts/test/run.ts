@@ -1,7 +1,9 @@
 /** One suite in one process of its own: its output streamed, its tests counted, nothing of it left running. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Counts, NONE, readCount } from './count.ts'
+import { livingMembers, signalGroup } from './group.ts'
 import { commandOf, type FoundSuite } from './suites.ts'
 
 export type SuiteResult = {
@@ -16,6 +18,8 @@ export type RunOptions = { readonly root: string; readonly grep: string | undefi
 
 const SUITE_MS_MAX = 15 * 60_000
 const EXIT_GRACE_MS = 10_000
+const LEFT_POLL_MS = 100
+const LEFT_POLLS_MAX = 20
 
 /** Runs a suite to its end. A suite that dies, hangs, runs nothing or leaves processes behind counts one failure for each. */
 export async function runSuite(suite: FoundSuite, options: RunOptions): Promise<SuiteResult> {
@@ -26,7 +30,9 @@ export async function runSuite(suite: FoundSuite, options: RunOptions): Promise<
   const seen = await follow(child)
   options.signal.removeEventListener('abort', stop)
   const complaints = judge(seen, options.grep !== undefined)
-  if (endGroup(child, 'SIGKILL')) complaints.push('left processes running')
+  const left = await leftRunning(child)
+  if (left.length > 0) complaints.push(`left processes running: ${left.join(', ')}`)
+  endGroup(child, 'SIGKILL')
   const counts = { ...seen.counts, failed: seen.counts.failed + complaints.length }
   return { name: suite.name, counts, tookMs: Date.now() - startedAtMs, complaints }
 }
@@ -92,14 +98,17 @@ function judge({ counts, counted, code, late }: Seen, narrowed: boolean): string
   return []
 }
 
-/** Signals every process of the child's group; false when none is left. */
-function endGroup(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): boolean {
-  if (child.pid === undefined) return false
-  try {
-    process.kill(-child.pid, signal)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
-    throw error
+// A child that was told to end may take a moment longer than the suite that told it.
+async function leftRunning({ pid }: ChildProcess): Promise<number[]> {
+  let left: number[] = []
+  for (let poll = 0; poll < LEFT_POLLS_MAX; poll++) {
+    left = pid === undefined ? [] : livingMembers(pid)
+    if (left.length === 0) break
+    await sleep(LEFT_POLL_MS)
   }
+  return left
+}
+
+function endGroup(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
+  if (child.pid !== undefined) signalGroup(child.pid, signal)
 }
