@@ -12,8 +12,8 @@ export const GENESIS_AT_MS = 1_700_000_000_000
 export type Evm = {
   /** A call of the node's own interface. Throws what the node answers: `{ code, message, data }`. */
   request(method: string, params?: readonly unknown[]): Promise<unknown>
-  /** Mines one block with what the pool holds, stamped with this instant's whole seconds. */
-  mine(atMs: number): Promise<void>
+  /** Mines one block for each instant, stamped with its whole seconds; the first takes what the pool holds. */
+  mine(...atMs: readonly number[]): Promise<void>
   /** Height and hash of the newest block. */
   readonly tip: { readonly number: number; readonly hash: Hex }
   close(): Promise<void>
@@ -28,10 +28,12 @@ export async function openEvm(): Promise<Evm> {
   await pinNext(request, tip.number + 1)
   return {
     request,
-    async mine(atMs) {
-      await request('evm_mine', [Math.floor(atMs / 1000)])
+    async mine(...instants) {
+      for (const [index, atMs] of instants.entries()) {
+        await request('evm_mine', [Math.floor(atMs / 1000)])
+        await pinNext(request, tip.number + index + 2)
+      }
       tip = await readTip(request)
-      await pinNext(request, tip.number + 1)
     },
     get tip() {
       return tip

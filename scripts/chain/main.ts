@@ -122,7 +122,8 @@ function stopWithParent({ detached }: Options, end: () => Promise<void>): void {
     void end()
   }
   process.once('SIGTERM', once)
-  process.once('SIGINT', once)
+  // Ctrl-C reaches a whole group of processes: a parent that started us says itself when the chain is to end.
+  process.on('SIGINT', detached || process.stdin.isTTY ? once : () => undefined)
   if (detached) return
   process.once('disconnect', once)
   process.stdin.once('end', once).once('close', once).once('error', once).resume()

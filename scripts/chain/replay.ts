@@ -27,8 +27,9 @@ export async function replay(
     if (record.kind === 'run') {
       const blocks = runBlocksMined(record, records[number + 1])
       if (blocks === undefined) return refuseRecord(number + 1, 'a block that does not follow')
-      for (let index = 0; index < blocks; index++) await evm.mine(runBlockAtMs(record, index))
-      if (blocks > 0) lastAtMs = runBlockAtMs(record, blocks - 1)
+      const instants = Array.from({ length: blocks }, (_, index) => runBlockAtMs(record, index))
+      await evm.mine(...instants)
+      lastAtMs = instants.at(-1) ?? lastAtMs
       continue
     }
     for (const op of record.ops) {

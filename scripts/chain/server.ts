@@ -25,7 +25,7 @@ export async function serve(context: MethodContext, port: number): Promise<Fasti
     } catch (error) {
       if (!(error instanceof ConnectionCut)) throw error
       reply.hijack()
-      request.raw.destroy()
+      request.raw.socket.destroy()
       return reply
     }
   })
