@@ -45,7 +45,7 @@ export function frontierOf(size: number, peaks: readonly Uint8Array[]): Frontier
       `expected ${bits} hashes of 32 bytes for a log of ${size}, got ${peaks.length}`,
     )
   }
-  return { size, peaks: peaks.map((peak) => peak.slice()) }
+  return { size, peaks: [...peaks] }
 }
 
 function bitsOf(size: number): number {

@@ -273,6 +273,8 @@ describe('log tree: consistency', () => {
     expect(codeOf(() => verifyConsistency({ ...honest, newRoot: ROOTS[6] as Uint8Array }))).to.equal('PROOF_INVALID')
     const empty = { oldSize: 0, oldRoot: EMPTY_LOG_ROOT, newSize: 0, proof: [] }
     expect(codeOf(() => verifyConsistency({ ...empty, newRoot: ROOTS[5] as Uint8Array }))).to.equal('PROOF_INVALID')
+    const both = { ...empty, oldRoot: ROOTS[5] as Uint8Array, newRoot: ROOTS[5] as Uint8Array }
+    expect(codeOf(() => verifyConsistency(both))).to.equal('PROOF_INVALID')
   })
 
   it('refuses a proof with one hash more or less, and sizes that are no sizes', () => {
