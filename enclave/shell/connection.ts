@@ -113,8 +113,6 @@ export class Connection implements Turn {
     if (frames === undefined) return
     for (const frame of frames) this.#enqueue(frame)
     if (!this.#reader.partial) this.#arrivingBytes = 0
-    // The next frame has its own deadline, from its first byte on.
-    if (frames.length > 0) this.#disarm()
     this.#settle()
     this.#events.grown()
   }
@@ -169,7 +167,8 @@ export class Connection implements Turn {
   }
 
   #encodeRefusal(refusal: CodedError): Uint8Array {
-    return encodeFrame(encodeMessage({ error: { code: refusal.code, message: refusal.message } }, this.#encoding))
+    const { code, message, action, retry } = refusal
+    return encodeFrame(encodeMessage({ error: { code, message, action, retry } }, this.#encoding))
   }
 
   #send(frame: Uint8Array): void {

@@ -80,7 +80,7 @@ class Hall {
     const evicted = full ? this.#leastUseful() : undefined
     const connection = new Connection(this.#nextId++, socket, this.#handle, this.#limits, {
       ready: (ready) => this.#turns.add(ready),
-      closed: (gone) => this.#leave(gone),
+      closed: (gone) => this.#connections.delete(gone),
       grown: () => this.#relieve(),
     })
     this.#connections.add(connection)
@@ -95,11 +95,6 @@ class Hall {
 
   idle(): Promise<void> {
     return this.#turns.idle()
-  }
-
-  #leave(connection: Connection): void {
-    this.#connections.delete(connection)
-    this.#turns.remove(connection)
   }
 
   #tooMany(): CodedError {

@@ -11,15 +11,10 @@ export class Turns {
   readonly #waiting = new Set<Turn>()
   #running: Promise<void> | undefined
 
-  /** Asks for a turn; asking twice is the same as once. */
+  /** Asks for a turn; asking twice is the same as once. Who has nothing to do when it comes loses nothing. */
   add(turn: Turn): void {
     this.#waiting.add(turn)
     this.#running ??= this.#run()
-  }
-
-  /** Gives the place up: the connection is gone, or cannot take an answer now. */
-  remove(turn: Turn): void {
-    this.#waiting.delete(turn)
   }
 
   /** Resolves when nobody waits. */

@@ -259,6 +259,21 @@ describe('the transport', () => {
     expect(await one.send(...requests).answered(200)).to.deep.equal(requests)
   })
 
+  it('holds a bounded part of what a client sends ahead, and nothing once it is answered', async () => {
+    const gate = Promise.withResolvers<void>()
+    const handle: Handle = async (request) => gate.promise.then(() => request.slice(0, 1))
+    const listener = await open(handle, { connectionBytesMax: 200_000 })
+    const one = client(listener)
+    const request = 'x'.repeat(50_000)
+    for (let index = 0; index < 400; index++) one.send(request)
+    await sleep(200)
+    // Its limit and what one read brings.
+    expect(listener.bufferedBytes()).to.be.within(100_000, 400_000)
+    gate.resolve()
+    expect(await one.answered(400)).to.have.length(400)
+    expect(listener.bufferedBytes()).to.equal(0)
+  })
+
   it('gives the place of a silent connection to a new client when all are taken', async () => {
     const listener = await open(echo, { connectionsMax: 3 })
     const useful = client(listener)

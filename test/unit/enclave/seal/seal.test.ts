@@ -153,6 +153,10 @@ describe('a sealed chain of deltas', () => {
     expect(message).to.match(/^record 2:/)
   })
 
+  it('refuses a record whose number does not follow although the tag before it does', () => {
+    expect(refusal(() => open(sealed(aSealer('boot a', { firstRecord: 5 }), 'five'))).code).to.equal('SEAL_ORDER')
+  })
+
   it('goes on over several boots with their own salts and rising epochs', () => {
     const first = aSealer('boot a', { epoch: 4 })
     const records = sealed(first, 'zero', 'one')
@@ -304,5 +308,29 @@ describe('a sealed snapshot', () => {
     for (const chunk of snapshot) opener.openChunk(chunk)
     opener.openDelta(after[0] as Uint8Array)
     expect(refusal(() => opener.openChunk(snapshot[0] as Uint8Array)).code).to.equal('SEAL_ORDER')
+  })
+
+  it('refuses a chunk after deltas that no snapshot came before', () => {
+    const { snapshot, before } = aChain()
+    const opener = new Opener(STATE_KEY, LEDGER)
+    for (const record of before) opener.openDelta(record)
+    expect(refusal(() => opener.openChunk(snapshot[0] as Uint8Array)).code).to.equal('SEAL_ORDER')
+  })
+
+  it('refuses a delta while chunks of it are missing, although the delta follows', () => {
+    const { snapshot, after } = aChain()
+    const opener = new Opener(STATE_KEY, LEDGER)
+    opener.openChunk(snapshot[0] as Uint8Array)
+    const { code, message } = refusal(() => opener.openDelta(after[0] as Uint8Array))
+    expect(code).to.equal('SEAL_ORDER')
+    expect(message).to.match(/^chunk 1:/)
+  })
+
+  it('refuses a chunk in place of a delta even where number and tag before it fit', () => {
+    const [chunk] = aSealer('boot a', { firstRecord: 1 }).sealSnapshot(LAST_HEADER, state)
+    expect(
+      open([], [...aSealer('boot a', { firstRecord: 1 }).sealSnapshot(LAST_HEADER, state)]).end.lastRecord,
+    ).to.equal(0)
+    expect(refusal(() => open([chunk as Uint8Array])).code).to.equal('SEAL_ORDER')
   })
 })
