@@ -1,8 +1,8 @@
 /** A few calls of JSON-RPC for the scripts of this folder: no cache, no nonce bookkeeping, no retry. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Hex } from 'viem'
-import type { LocalAccount } from 'viem/accounts'
 import { CodedError } from '../../enclave/protocol/errors.ts'
+import type { DevAccount } from './accounts.ts'
 import { BASE_FEE_WEI, CHAIN_ID } from './evm.ts'
 
 const CALL_MS_MAX = 30_000
@@ -33,7 +33,7 @@ export async function readNonce(url: string, address: Hex): Promise<number> {
 }
 
 /** Signs and broadcasts; returns the hash once the pool has it. Without a nonce it takes the chain's own count. */
-export async function sendTransaction(url: string, account: LocalAccount, transaction: Transaction): Promise<Hex> {
+export async function sendTransaction(url: string, account: DevAccount, transaction: Transaction): Promise<Hex> {
   const raw = await account.signTransaction({
     type: 'eip1559',
     chainId: CHAIN_ID,

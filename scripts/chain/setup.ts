@@ -9,11 +9,10 @@ import {
   numberToHex,
   parseAbi,
 } from 'viem'
-import type { LocalAccount } from 'viem/accounts'
 import { z } from 'zod'
 import { CodedError } from '../../enclave/protocol/errors.ts'
 import type { Wei } from '../../enclave/protocol/money.ts'
-import { DEV_ACCOUNTS, devAccount } from './accounts.ts'
+import { DEV_ACCOUNTS, type DevAccount, devAccount } from './accounts.ts'
 import { CHAIN_ID } from './evm.ts'
 import { awaitReceipt, callRpc, readNonce, sendTransaction } from './rpc.ts'
 import { installWorld, readArtifact, WORLD } from './world.ts'
@@ -106,7 +105,7 @@ export async function appointAuthority(
     anchor,
     authority,
     guardian = devAccount(DEV_ACCOUNTS.guardian),
-  }: { anchor: Address; authority: Address; guardian?: LocalAccount },
+  }: { anchor: Address; authority: Address; guardian?: DevAccount },
 ): Promise<Hex> {
   const data = encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'appointAuthority', args: [authority] })
   return sendAndWait(url, guardian, { to: anchor, data })
@@ -132,7 +131,7 @@ type Queue = {
 }
 
 // The owner's nonces keep the order, so the whole set-up may wait for its blocks together.
-function inOrder(url: string, account: LocalAccount): Queue {
+function inOrder(url: string, account: DevAccount): Queue {
   const hashes: Hex[] = []
   return {
     async send(transaction) {
@@ -175,7 +174,7 @@ async function anchorCreation({ guardian, artifactsPath }: SetupOptions): Promis
 
 async function sendAndWait(
   url: string,
-  account: LocalAccount,
+  account: DevAccount,
   transaction: { to: Hex; data?: Hex; value?: bigint },
 ): Promise<Hex> {
   const hash = await sendTransaction(url, account, { ...transaction, gas: CALL_GAS })
