@@ -8,7 +8,7 @@ import { type Hex, keccak256, parseTransaction } from 'viem'
 import { BASE_FEE_WEI, CHAIN_ID, type Evm } from './evm.ts'
 import { afterOp, type FaultPlan, type FaultState, NO_FAULTS_YET, planBroadcast } from './faults.ts'
 import type { LogContents, LogWriter } from './log-file.ts'
-import { type ChainOp, OPS_MAX, RUN_BLOCKS_MAX, type RunRecord, runBlockAtMs } from './records.ts'
+import { type ChainOp, type ChainRecord, OPS_MAX, RUN_BLOCKS_MAX, type RunRecord, runBlockAtMs } from './records.ts'
 import { replay } from './replay.ts'
 import { asRefusal, INVALID_PARAMS, REFUSED, RpcRefusal } from './rpc-refusal.ts'
 
@@ -37,6 +37,7 @@ export class Chain {
   #lastAtMs = 0
   #skewMs = 0
   #faultState: FaultState = NO_FAULTS_YET
+  #broken: unknown
   #repeatMined: { raw: Hex; hash: Hex } | undefined
 
   constructor(evm: Evm, log: LogWriter, options: ChainOptions) {
@@ -47,16 +48,20 @@ export class Chain {
 
   /** Brings the node to the end of the log, or writes the first record of a new one. */
   async start(contents: LogContents, nowMs: number): Promise<void> {
-    if (contents.records.length === 0) await this.#log.append({ kind: 'genesis', version: 1, chainId: CHAIN_ID })
+    if (contents.records.length === 0) await this.#append({ kind: 'genesis', version: 1, chainId: CHAIN_ID })
     const { lastAtMs } = await replay(this.evm, contents.records, (op) => this.#note(op))
     this.#lastAtMs = lastAtMs
     // Without it a clock that was moved ahead would stand still until the machine's own catches up.
     if (lastAtMs - nowMs > SKEW_MS_MIN) this.#skewMs = lastAtMs - nowMs
   }
 
-  /** Mines the next block: with what came in since the last one, or the next one of an empty run. */
+  /**
+   * Mines the next block: with what came in since the last one, or the next one of an empty run.
+   * Throws what broke the log, now or earlier: the process must end, and the next one begins from the disk.
+   */
   tick(nowMs: number): Promise<void> {
     return this.#inTurn(async () => {
+      if (this.#broken !== undefined) throw this.#broken
       if (this.#ops.length > 0) await this.#mineOps(nowMs)
       else await this.#mineEmpty(nowMs)
       await this.#repeatWhenMined()
@@ -105,7 +110,7 @@ export class Chain {
 
   async #mineOps(nowMs: number): Promise<void> {
     const atMs = this.#nextAtMs(nowMs)
-    await this.#log.append({ kind: 'block', ...this.#position(), atMs, ops: this.#take() })
+    await this.#append({ kind: 'block', ...this.#position(), atMs, ops: this.#take() })
     await this.#mine(atMs)
   }
 
@@ -126,7 +131,7 @@ export class Chain {
       stepMs: this.#options.blockMs,
       blocks: RUN_BLOCKS_MAX,
     }
-    await this.#log.append(record)
+    await this.#append(record)
     return { record, mined: 0 }
   }
 
@@ -137,7 +142,18 @@ export class Chain {
 
   // The height in every record tells a replay how much of the run before it was mined.
   async #flush(): Promise<void> {
-    await this.#log.append({ kind: 'ops', ...this.#position(), ops: this.#take() })
+    await this.#append({ kind: 'ops', ...this.#position(), ops: this.#take() })
+  }
+
+  // A write that failed may have left half a record, or a change in the node that no record tells of.
+  async #append(record: ChainRecord): Promise<void> {
+    if (this.#broken !== undefined) throw this.#broken
+    try {
+      await this.#log.append(record)
+    } catch (error) {
+      this.#broken = error
+      throw error
+    }
   }
 
   #position(): { blockNumber: number; parentHash: Hex } {

@@ -4,6 +4,7 @@ import type { Evm } from './evm.ts'
 import { CHAIN_ID } from './evm.ts'
 import { LOG_FILE } from './log-file.ts'
 import { type ChainOp, type ChainRecord, runBlockAtMs, runBlocksMined } from './records.ts'
+import { asRefusal } from './rpc-refusal.ts'
 
 /** Where the log's last block stands in time; its successors are never stamped earlier. */
 export type Replayed = { readonly lastAtMs: number }
@@ -33,7 +34,7 @@ export async function replay(
       continue
     }
     for (const op of record.ops) {
-      await applyOp(evm, op)
+      await applyOp(evm, op).catch((error: unknown) => refuseRecord(number, `${op.kind}: ${asRefusal(error).message}`))
       seen(op)
     }
     if (record.kind === 'block') {

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { type ErrorCode, isCoded } from '../../enclave/protocol/errors.ts'
+import { devAccount } from '../../scripts/chain/accounts.ts'
 import { Chain } from '../../scripts/chain/chain.ts'
 import { copyChain } from '../../scripts/chain/copy.ts'
 import { openEvm } from '../../scripts/chain/evm.ts'
@@ -85,7 +86,7 @@ describe('embedded chain: durability', function () {
   it('keeps what was set by hand, in order with the transactions around it', async () => {
     const dataDir = await workshop.folder()
     const before = await workshop.start({ dataDir, blockMs: 1_000 })
-    const poor = (await import('../../scripts/chain/accounts.ts')).devAccount(7).address
+    const poor = devAccount(7).address
     // Accepted while its sender is rich; replayed after the change it would be refused.
     await callRpc(before.url, 'eth_sendRawTransaction', [await aTransfer({ from: 7, nonce: 0 })])
     await callRpc(before.url, 'anvil_setCode', [OTHER, '0x60015f5260205ff3'])
@@ -185,6 +186,28 @@ describe('embedded chain: durability', function () {
     expect(await balanceOf(original.url, PAYEE)).to.equal(101n)
     expect(await balanceOf(copy.url, PAYEE)).to.equal(6n)
     await refused(copyChain(from, to), 'CONFIG_INVALID')
+  })
+
+  it('mines nothing more once its log cannot be written', async () => {
+    const dataDir = await workshop.folder()
+    const contents = await readLog(dataDir)
+    const evm = await openEvm()
+    const log = await openLog(dataDir, contents)
+    const chain = new Chain(evm, log, { blockMs: 250, faults: undefined })
+    await chain.start(contents, Date.now())
+    await chain.tick(Date.now())
+    const { tip } = evm
+    await log.close()
+    const failed = (act: Promise<unknown>) =>
+      act.then(
+        () => false,
+        () => true,
+      )
+    expect(await failed(chain.cheat('hardhat_setBalance', [PAYEE, '0x1'])), 'a change by hand').to.equal(true)
+    expect(await failed(chain.tick(Date.now())), 'the rest of a run').to.equal(true)
+    expect(await failed(chain.tick(Date.now())), 'another block').to.equal(true)
+    expect(evm.tip).to.deep.equal(tip)
+    await evm.close()
   })
 
   it(`replays ${REPLAY_BLOCKS} blocks in under ${REPLAY_MS_MAX / 1_000} seconds`, async () => {

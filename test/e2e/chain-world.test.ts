@@ -1,18 +1,19 @@
 import { existsSync } from 'node:fs'
 import { expect } from 'chai'
-import { decodeFunctionResult, encodeFunctionData, type Hex, parseAbi } from 'viem'
+import { decodeFunctionResult, encodeFunctionData, type Hex, parseAbi, toFunctionSelector } from 'viem'
 import { wei, ZERO_WEI } from '../../enclave/protocol/money.ts'
 import { devAccount } from '../../scripts/chain/accounts.ts'
 import { callRpc } from '../../scripts/chain/rpc.ts'
 import { appointAuthority, fundGasFloat, readDeployment, setupChain } from '../../scripts/chain/setup.ts'
 import { WORLD, WORLD_ABI } from '../../scripts/chain/world.ts'
-import { balanceOf, chainWorkshop, hashesUpTo, heightOf, killHard, until } from './chain-harness.ts'
+import { balanceOf, chainWorkshop, hashesUpTo, heightOf, killHard, post, until } from './chain-harness.ts'
 
 const ARTIFACT = 'artifacts/contracts/LedgerAnchor.sol/LedgerAnchor.json'
 const ANCHOR_ABI = parseAbi([
   'function guardian() view returns (address)',
   'function authority() view returns (address)',
 ])
+const APPOINT_ABI = parseAbi(['function appointAuthority(address)'])
 const KEEPER_LAG_BLOCKS = 4
 const ROUND_LENGTH_BLOCKS = 15n
 const TREASURY_WEI = wei(5n * 10n ** 18n)
@@ -74,6 +75,21 @@ describe('embedded chain: the world and the anchor', function () {
     await fundGasFloat(url, { authority, amountWei: wei(77n) })
     expect(await balanceOf(url, authority)).to.equal(77n)
     expect(await balanceOf(url, anchor)).to.equal(0n)
+  })
+
+  it("shows the anchor's own refusal in a call and in a gas estimate alike", async () => {
+    const { url } = await start(await workshop.folder())
+    const { anchor } = await setupChain(url, OPTIONS)
+    const data = encodeFunctionData({ abi: APPOINT_ABI, functionName: 'appointAuthority', args: [anchor] })
+    const notGuardian = toFunctionSelector('AnchorNotGuardian(address,address)')
+    for (const method of ['eth_call', 'eth_estimateGas']) {
+      const params = [{ from: devAccount(4).address, to: anchor, data }, 'latest']
+      const answer = await post(url, { jsonrpc: '2.0', id: 1, method, params })
+      expect(answer, method).to.have.nested.property('error.code', 3)
+      expect(answer, method)
+        .to.have.nested.property('error.data')
+        .that.matches(new RegExp(`^${notGuardian}`))
+    }
   })
 
   it('turns its rounds, each opened by the keeper only after a gap', async () => {
