@@ -1,5 +1,5 @@
 /** The key that signs checkpoints of the audit log. Derived one way from the state key, so a rebuild has it again. */
-import { createPrivateKey, createPublicKey, hkdfSync, type KeyObject, sign, verify } from 'node:crypto'
+import { createPrivateKey, createPublicKey, hkdfSync, type KeyObject, sign } from 'node:crypto'
 import { assert } from '../protocol/errors.ts'
 
 export type LogKey = {
@@ -14,7 +14,7 @@ const SEED_BYTES = 32
 const INFO = 'anchorhold/log/v1'
 /** RFC 8410: version 0, algorithm 1.3.101.112, an octet string that holds an octet string of 32 bytes. */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
-const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
+const SPKI_PREFIX_BYTES = 12
 
 /** The Ed25519 log key: its seed is HKDF-SHA256 of the state key, without salt, info "anchorhold/log/v1". */
 export function logKey(stateKey: Uint8Array): LogKey {
@@ -30,13 +30,7 @@ export function logKey(stateKey: Uint8Array): LogKey {
   }
 }
 
-/** True when `signature` is an Ed25519 signature of `message` by the 32-byte `publicKey`. */
-export function isLogSignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: 'der', type: 'spki' })
-  return verify(null, message, key, signature)
-}
-
 function rawPublicKey(privateKey: KeyObject): Uint8Array {
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
-  return new Uint8Array(spki.subarray(SPKI_PREFIX.length))
+  return new Uint8Array(spki.subarray(SPKI_PREFIX_BYTES))
 }

@@ -38,7 +38,7 @@ export type Payouts = {
 export const PAYOUTS_MAX = 128
 /** payoutId stays below this, since go-livepeer keeps senderNonce in 32 bits. */
 export const PAYOUT_ID_LIMIT = 2 ** 32
-/** Every ticket of ours wins (TicketBroker section: a ticket loses only against a hash of all ones). */
+/** Every ticket of ours wins: it loses only against a hash of all ones. */
 export const WIN_PROB_ALWAYS = 2n ** 256n - 1n
 export const AUX_DATA_BYTES = 64
 /** Bytes of a packed ticket with its auxData. */

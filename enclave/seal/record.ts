@@ -114,16 +114,21 @@ export function parseHeader(record: Uint8Array): RecordHeader | undefined {
     kind,
     epoch: readU48(record, EPOCH_AT),
     record: readU48(record, RECORD_AT),
-    salt: record.slice(SALT_AT, IV_AT),
-    iv: record.slice(IV_AT, LAST_HEADER_AT),
+    salt: copy(record, SALT_AT, IV_AT),
+    iv: copy(record, IV_AT, LAST_HEADER_AT),
     lastHeaderHash: toHash(record.subarray(LAST_HEADER_AT, PREV_TAG_AT)),
-    prevTag: record.slice(PREV_TAG_AT, HEADER_BYTES),
+    prevTag: copy(record, PREV_TAG_AT, HEADER_BYTES),
   }
 }
 
 /** The last 16 bytes. */
 export function tagOf(record: Uint8Array): Uint8Array {
-  return record.slice(record.length - TAG_BYTES)
+  return copy(record, record.length - TAG_BYTES, record.length)
+}
+
+/** slice() of a Buffer is a view, which would keep a whole frame of the host alive behind 16 bytes. */
+function copy(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(from, to))
 }
 
 function associatedData(ledgerId: Hash, header: RecordHeader): Uint8Array {

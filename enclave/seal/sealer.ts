@@ -16,6 +16,7 @@ import { CHUNK_BYTES_MAX, chunkPlaintext } from './snapshot.ts'
 export type SealerOptions = {
   readonly stateKey: Uint8Array
   readonly ledgerId: Hash
+  /** The epoch that this boot opens, or tries to: the claimed one plus 1. */
   readonly epoch: number
   /** 32 random bytes, drawn once per boot. */
   readonly salt: Uint8Array
@@ -32,7 +33,6 @@ export const RECORDS_PER_BOOT_MAX = 2 ** 32
 export class Sealer {
   readonly #subkey: Uint8Array
   readonly #options: SealerOptions
-  #epoch: number
   #nextRecord: number
   #prevTag: Uint8Array
   #sealedCount = 0
@@ -42,7 +42,6 @@ export class Sealer {
     assert(options.salt.length === SALT_BYTES, 'a salt has 32 bytes')
     this.#subkey = subkeyOf(options.stateKey, options.salt)
     this.#options = options
-    this.#epoch = options.epoch
     this.#nextRecord = options.firstRecord
     this.#prevTag = options.prevTag
   }
@@ -55,12 +54,6 @@ export class Sealer {
   /** The tag of the newest delta record. */
   get lastTag(): Uint8Array {
     return this.#prevTag
-  }
-
-  /** From the opened session on, records carry its epoch. Epochs never fall within a chain. */
-  raiseEpoch(epoch: number): void {
-    assert(epoch >= this.#epoch, 'an epoch never falls')
-    this.#epoch = epoch
   }
 
   /** Seals the entries of one request as the next record of the chain. At most RECORD_BYTES_MAX of plaintext. */
@@ -118,8 +111,8 @@ export class Sealer {
     this.#sealedCount += 1
     const iv = this.#options.entropy(IV_BYTES)
     assert(iv.length === IV_BYTES, 'entropy gives as many bytes as asked')
-    const { ledgerId, salt } = this.#options
-    const header = { kind, epoch: this.#epoch, record: number, salt, iv, lastHeaderHash, prevTag }
+    const { ledgerId, salt, epoch } = this.#options
+    const header = { kind, epoch, record: number, salt, iv, lastHeaderHash, prevTag }
     return encryptRecord(this.#subkey, ledgerId, header, plaintext)
   }
 }

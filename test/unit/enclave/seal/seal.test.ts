@@ -161,10 +161,11 @@ describe('a sealed chain of deltas', () => {
     const first = aSealer('boot a', { epoch: 4 })
     const records = sealed(first, 'zero', 'one')
     const end = open(records).end
-    const second = aSealer('boot b', { epoch: 4, firstRecord: end.lastRecord + 1, prevTag: end.lastTag })
+    const second = aSealer('boot b', { epoch: 5, firstRecord: end.lastRecord + 1, prevTag: end.lastTag })
     records.push(...sealed(second, 'two'))
-    second.raiseEpoch(5)
-    records.push(...sealed(second, 'three'))
+    const { lastRecord, lastTag } = open(records).end
+    const third = aSealer('boot c', { epoch: 5, firstRecord: lastRecord + 1, prevTag: lastTag })
+    records.push(...sealed(third, 'three'))
     const { deltas, end: last } = open(records)
     expect(deltas).to.deep.equal(texts('zero', 'one', 'two', 'three'))
     expect(last).to.deep.include({ lastRecord: 3, epoch: 5 })
