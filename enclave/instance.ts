@@ -12,8 +12,8 @@ import { newSessionKey } from './keys/session-key.ts'
 import { encodeCbor } from './protocol/cbor.ts'
 import type { Configuration, Opening, RosterItem } from './protocol/configuration.ts'
 import { configHash } from './protocol/configuration.ts'
-import { assert } from './protocol/errors.ts'
-import { DEVELOPMENT_IMAGE_DIGEST } from './protocol/header.ts'
+import { assert, refuse } from './protocol/errors.ts'
+import { DEVELOPMENT_IMAGE_DIGEST, EPOCH_MAX } from './protocol/header.ts'
 import type { Address, Hash } from './protocol/ids.ts'
 import { ZERO_HASH } from './protocol/ids.ts'
 import type { ReleasedRecord } from './protocol/method-results.ts'
@@ -144,6 +144,12 @@ export function release(
 
 export function lastHeaderHash(state: State): Hash {
   return state.unlanded?.hash ?? state.head ?? ZERO_HASH
+}
+
+/** The epoch of this boot's session, after the one that the host claims. Refuses SEQUENCE_SPENT at the end of u48 [A16]. */
+export function nextEpoch(claimedEpoch: number): number {
+  if (claimedEpoch >= EPOCH_MAX) refuse('SEQUENCE_SPENT', `an epoch below ${EPOCH_MAX}`, claimedEpoch)
+  return claimedEpoch + 1
 }
 
 /** After a bug of ours the state may be half-changed: nothing is signed any more, and the host loads again. */

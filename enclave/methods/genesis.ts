@@ -2,7 +2,7 @@
 import { checkGenesis, makeGenesis } from '../core/genesis.ts'
 import { newOutbox } from '../core/outbox.ts'
 import type { Instance } from '../instance.ts'
-import { keysOf, nowSeconds, release } from '../instance.ts'
+import { keysOf, nextEpoch, nowSeconds, release } from '../instance.ts'
 import type { Genesis } from '../protocol/configuration.ts'
 import { ROSTER_MAX } from '../protocol/configuration.ts'
 import { CodedError, refuse } from '../protocol/errors.ts'
@@ -26,7 +26,7 @@ export function genesis(instance: Instance, params: ParsedParams<'genesis'>): Me
   parts.openings.push(...params.openings)
   if (params.more) return { more: true, items }
   instance.genesisParts = { roster: [], openings: [] }
-  return begin(instance, { ...readHead(params), ...parts }, params.epoch ?? 0)
+  return begin(instance, { ...readHead(params), ...parts }, nextEpoch(params.epoch ?? 0) - 1)
 }
 
 function readHead(params: ParsedParams<'genesis'>): Pick<Genesis, 'policy' | 'journalSize' | 'journalHead'> {

@@ -6,7 +6,7 @@ import { newOutbox } from '../core/outbox.ts'
 import { type Claim, decideLoad } from '../core/settle.ts'
 import { decodeSnapshot } from '../core/snapshot.ts'
 import type { State } from '../core/state.ts'
-import { type Instance, keysOf, type Loading, nowSeconds, release } from '../instance.ts'
+import { type Instance, keysOf, type Loading, nextEpoch, nowSeconds, release } from '../instance.ts'
 import { decodeCbor } from '../protocol/cbor.ts'
 import { decodeWith, list, struct, uint } from '../protocol/codec.ts'
 import { CodedError, refuse } from '../protocol/errors.ts'
@@ -91,7 +91,7 @@ function adopt(instance: Instance, loading: Loading, claim: Claim): LoadResult {
   if (state === undefined) throw new CodedError('STATE_MISMATCH', 'expected records of a ledger, got none')
   checkBelongs(instance, state)
   const end = opener.end()
-  const epoch = claim.epoch + 1
+  const epoch = nextEpoch(claim.epoch)
   if (epoch <= state.epoch || epoch < end.epoch)
     refuse('CLAIM_MISMATCH', `a claimed epoch of ${Math.max(state.epoch, end.epoch - 1)} or later`, claim.epoch)
   const verdict = decideLoad(state, claim)

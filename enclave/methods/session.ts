@@ -3,7 +3,7 @@
 import { write } from '../core/ledger.ts'
 import { checkRoom } from '../core/outbox.ts'
 import { checkFees } from '../core/payout.ts'
-import { type Instance, keysOf, nowSeconds, release, stateOf } from '../instance.ts'
+import { type Instance, keysOf, nextEpoch, nowSeconds, release, stateOf } from '../instance.ts'
 import { encodeSignature, sign } from '../keys/secp256k1.ts'
 import { encodeAnchorCall } from '../protocol/anchor.ts'
 import { assert, refuse } from '../protocol/errors.ts'
@@ -38,7 +38,7 @@ function recordOpen(instance: Instance): ReleasedRecord {
   assert(instance.claim !== undefined, 'a recovering enclave has a claim')
   checkRoom(instance.outbox)
   const body = {
-    epoch: instance.claim.epoch + 1,
+    epoch: nextEpoch(instance.claim.epoch),
     head: state.head,
     session: instance.session.address,
     attestationDigest: ZERO_HASH,

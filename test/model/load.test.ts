@@ -93,6 +93,12 @@ describe('loading a sealed chain', () => {
     expect(audited(boot.entries).epoch).to.equal(6)
   })
 
+  it('refuses the last epoch that the contract can count to', () => {
+    const { world, boot, prev } = paidOnce()
+    expect(refusalOf(() => world.provisioned().load(boot, claim(prev, 2 ** 48 - 1, null)))).to.equal('SEQUENCE_SPENT')
+    expect(world.provisioned().load(boot, claim(prev, 2 ** 48 - 2, null)).ledger.sequence).to.equal(0)
+  })
+
   it('refuses a chain that ends inside genesis', () => {
     const roster = Array.from({ length: 2_500 }, (_, at) => ({ id: `orch-${at}`, recipient: anAddress(0x10000 + at) }))
     const world = aWorld({ roster })
