@@ -12,20 +12,15 @@ import { lastLine, sum } from './count.ts'
 import { runSuite, type SuiteResult } from './run.ts'
 import { type FoundSuite, findSuites } from './suites.ts'
 
+type Words = { suite?: string[]; grep?: string; all: boolean; list: boolean }
+
 const ROOT = join(import.meta.dirname, '..', '..')
 
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(words: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: words,
-    options: {
-      suite: { type: 'string', multiple: true },
-      grep: { type: 'string' },
-      all: { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false },
-    },
-  })
+  const values = readWords(words)
+  if (values === undefined) return 1
   const found = findSuites(ROOT)
   if (values.list) return list(found)
   const unknown = (values.suite ?? []).filter((name) => !found.some((suite) => suite.name === name))
@@ -33,6 +28,21 @@ async function main(words: string[]): Promise<number> {
   const chosen = found.filter(({ name, slow }) => values.suite?.includes(name) ?? (values.all || !slow))
   const results = await runAll(chosen, values.grep)
   return report(results, values.suite === undefined ? found.filter((suite) => !chosen.includes(suite)) : [])
+}
+
+function readWords(args: string[]): Words | undefined {
+  try {
+    const options = {
+      suite: { type: 'string', multiple: true },
+      grep: { type: 'string' },
+      all: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+    } as const
+    return parseArgs({ args, options }).values
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}. Known: --suite NAME, --grep TITLE, --all, --list`)
+    return undefined
+  }
 }
 
 async function runAll(suites: readonly FoundSuite[], grep: string | undefined): Promise<SuiteResult[]> {
