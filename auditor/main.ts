@@ -1,0 +1,176 @@
+/**
+ * `node auditor/main.ts --rpc URL --anchor 0x… --log DIR|URL`: audits a ledger without Redis, enclave or any trust in
+ * the host. Ends with 0 when nothing is wrong, 1 with findings, 2 when it could not check.
+ */
+import Table from 'cli-table3'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { isCoded } from '../enclave/protocol/errors.ts'
+import type { Address } from '../enclave/protocol/ids.ts'
+import { toAddress } from '../enclave/protocol/ids.ts'
+import { formatEther } from '../enclave/protocol/money.ts'
+import type { AuditOptions, AuditReport } from './audit.ts'
+import { runAudit } from './audit.ts'
+
+export const EXIT_CLEAN = 0
+export const EXIT_FINDINGS = 1
+export const EXIT_UNCHECKED = 2
+
+export type Output = { readonly out: (text: string) => void; readonly err: (text: string) => void }
+
+type Flags = {
+  readonly rpc: string
+  readonly anchor: Address
+  readonly log: string
+  readonly at?: number
+  readonly since?: number
+  readonly journal?: string
+  readonly fromBlock?: number
+  readonly depth?: number
+  readonly json?: boolean
+}
+
+/** Runs one audit for these words of a command line and gives the exit code. */
+export async function main(words: readonly string[], output: Output): Promise<number> {
+  const command = commandOf(output)
+  try {
+    command.parse(words, { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CLEAN : EXIT_UNCHECKED
+    throw error
+  }
+  return audit(command.opts<Flags>(), output)
+}
+
+function commandOf(output: Output): Command {
+  return new Command('auditor')
+    .description('Recompute a ledger from its public log and compare every head and payment with the chain.')
+    .requiredOption('--rpc <url>', 'endpoint of the chain')
+    .requiredOption('--anchor <address>', 'address of the LedgerAnchor', address)
+    .requiredOption('--log <place>', 'folder or web address of the published log')
+    .option('--at <sequence>', 'audit as of this sequence', whole)
+    .option('--since <sequence>', 'look at payments after this sequence only', whole)
+    .option('--journal <file>', 'compare every consumed line of the journal too')
+    .option('--from-block <block>', 'where to start looking for events', whole)
+    .option('--depth <blocks>', "blocks below the newest that are final (default: the chain's own word)", whole)
+    .option('--json', 'print the report as JSON')
+    .exitOverride()
+    .configureOutput({ writeOut: output.out, writeErr: output.err })
+}
+
+function address(text: string): Address {
+  const known = toAddress(text)
+  if (known === undefined) throw new InvalidArgumentError('expected an address of 20 bytes in hex')
+  return known
+}
+
+function whole(text: string): number {
+  const value = /^\d{1,15}$/.test(text) ? Number.parseInt(text, 10) : undefined
+  if (value === undefined) throw new InvalidArgumentError('expected a whole number')
+  return value
+}
+
+async function audit(flags: Flags, output: Output): Promise<number> {
+  try {
+    const report = await runAudit(optionsOf(flags))
+    output.out(flags.json === true ? jsonOf(report) : textOf(report))
+    return report.verdict === 'clean' ? EXIT_CLEAN : EXIT_FINDINGS
+  } catch (error) {
+    if (!isCoded(error)) throw error
+    const { code, message, action } = error
+    if (flags.json === true)
+      output.out(`${JSON.stringify({ format: 'anchorhold-audit/1', verdict: 'unchecked', code, message })}\n`)
+    else output.err(`could not check: ${code}: ${message}\n${action}\n`)
+    return EXIT_UNCHECKED
+  }
+}
+
+function optionsOf(flags: Flags): AuditOptions {
+  const { rpc, depth, json, ...rest } = flags
+  return { ...rest, rpcUrl: rpc, ...(depth === undefined ? {} : { depthBlocks: depth }) }
+}
+
+/** One line, keys in a fixed order, amounts as decimal text. */
+function jsonOf(report: AuditReport): string {
+  return `${JSON.stringify(report, (_, value) => (typeof value === 'bigint' ? value.toString() : value))}\n`
+}
+
+function textOf(report: AuditReport): string {
+  const parts = [tableOf(['', ''], factsOf(report))]
+  if (report.notices.length > 0) {
+    parts.push(
+      tableOf(
+        ['notice', 'about', ''],
+        report.notices.map(({ code, subject, text }) => [code, subject, text]),
+      ),
+    )
+  }
+  if (report.findings.length > 0) {
+    const rows = report.findings.map(({ code, entry, subject, expected, got }) => [
+      code,
+      entry?.toString() ?? '',
+      subject,
+      expected,
+      got,
+    ])
+    parts.push(tableOf(['finding', 'entry', 'about', 'expected', 'got'], rows))
+  }
+  parts.push(
+    report.verdict === 'clean'
+      ? 'CLEAN: nothing is wrong'
+      : `${report.findings.length + report.findingsDropped} FINDINGS`,
+  )
+  return `${parts.join('\n')}\n`
+}
+
+function factsOf({
+  anchor,
+  chainId,
+  block,
+  sequence,
+  commits,
+  entries,
+  logRoot,
+  ledger,
+  treasury,
+}: AuditReport): string[][] {
+  const rows = [
+    ['anchor', `${anchor} on chain ${chainId} at block ${block}`],
+    ['audited', `${entries} entries, ${commits} commits, up to sequence ${sequence}`],
+    ['log root', logRoot],
+  ]
+  if (ledger !== null) {
+    const { accounts, creditedWei, paidWei, reservedWei, openings, openingsWei } = ledger
+    rows.push(
+      ['accounts', `${accounts}`],
+      ['credited', ether(creditedWei)],
+      ['paid', ether(paidWei)],
+      ['reserved', ether(reservedWei)],
+    )
+    if (openings > 0)
+      rows.push(['carried over', `${ether(openingsWei)} in ${openings} openings: claimed at genesis, not earned here`])
+  }
+  if (treasury !== null) {
+    const { fundedWei, outflowWei, balanceWei } = treasury
+    rows.push(['treasury', `${ether(fundedWei)} came in − ${ether(outflowWei)} paid = ${ether(balanceWei)}`])
+  }
+  return rows
+}
+
+function ether(wei: bigint): string {
+  return `${formatEther(wei)} ETH`
+}
+
+function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const titled = head.some((title) => title !== '')
+  const table = new Table({ ...(titled ? { head: [...head] } : {}), style: { head: [], border: [] }, wordWrap: true })
+  for (const row of rows) table.push([...row])
+  return table.toString()
+}
+
+if (import.meta.main) {
+  const output = {
+    out: (text: string) => process.stdout.write(text),
+    err: (text: string) => process.stderr.write(text),
+  }
+  process.exitCode = await main(process.argv.slice(2), output)
+}
