@@ -9,7 +9,7 @@ import { address, generate, provision } from './methods/provisioning.ts'
 import { ack, attestation, auditCheckpoint, auditStatus, balance, outputs, status } from './methods/reads.ts'
 import { openSession, sessionLanded } from './methods/session.ts'
 import { exportSnapshot, exportState } from './methods/snapshots.ts'
-import { CodedError } from './protocol/errors.ts'
+import { AssertionError, CodedError } from './protocol/errors.ts'
 import { decodeRequest, type Encoding, encodeMessage, type Message } from './protocol/frame.ts'
 import type { MethodResults } from './protocol/method-results.ts'
 import { ALIASES, ANNOUNCED, METHODS, type MethodName, type ParsedParams, RETIRED } from './protocol/methods.ts'
@@ -82,9 +82,12 @@ function known(name: string): MethodName {
 
 /** A refusal is answered; anything else is a bug of ours, after which nothing is signed any more. */
 function describe(instance: Instance, error: unknown): Message {
-  if (error instanceof CodedError)
+  if (error instanceof CodedError) {
     return { code: error.code, message: error.message, action: error.action, retry: error.retry }
-  const message = error instanceof Error ? error.message : String(error)
-  halt(instance, message)
-  return describe(instance, new CodedError('INTERNAL', message))
+  }
+  // A claim of ours is fixed text; what another error says could hold something that must not leave.
+  const reason = error instanceof AssertionError ? error.message : 'an unexpected error'
+  halt(instance, reason)
+  instance.report(error)
+  return describe(instance, new CodedError('INTERNAL', reason))
 }

@@ -47,6 +47,8 @@ export type Surroundings = {
   readonly kms: DevelopmentKms
   readonly entropy: (bytes: number) => Uint8Array
   readonly clock: Clock
+  /** Where a bug of ours is told in full: the operator's console, never a reply. */
+  readonly report: (error: unknown) => void
 }
 
 export type Instance = Surroundings & {

@@ -22,13 +22,17 @@ async function main(): Promise<void> {
   const configuration = parseConfiguration(readJson(options.config))
   await installFastHashes()
   const kms = openDevelopmentKms(options.wrappingKey, randomBytes)
-  const instance = newInstance({ configuration, kms, entropy: randomBytes, clock: systemClock })
+  const instance = newInstance({ configuration, kms, entropy: randomBytes, clock: systemClock, report })
   const listener = await listen(options.listen, async (request) => answer(instance, request))
   process.stdout.write(`${JSON.stringify({ ready: true, listen: listener.endpoint, ledgerId: instance.ledgerId })}\n`)
   const stop = (): void => void listener.close().then(() => process.exit(0))
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
   if (options.withParent) process.stdin.on('end', stop).on('error', stop).resume()
+}
+
+function report(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
 }
 
 function readOptions(): { listen: string; config: string; wrappingKey: string; withParent: boolean } {

@@ -168,7 +168,13 @@ export class Boot {
   constructor(world: World) {
     const kms = openDevelopmentKms(join(world.folder, 'wrapping.key'), randomBytes)
     const clock = { unixSeconds: () => world.nowSeconds, attested: false }
-    this.instance = newInstance({ configuration: world.configuration, kms, entropy: randomBytes, clock })
+    this.instance = newInstance({
+      configuration: world.configuration,
+      kms,
+      entropy: randomBytes,
+      clock,
+      report: () => undefined,
+    })
     this.journalHead = fromHex(world.genesis.journalHead)
   }
 

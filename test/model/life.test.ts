@@ -110,6 +110,6 @@ describe('the life of an enclave', () => {
     })
     expect(refusalOf(() => boot.prepare())).to.equal('INTERNAL')
     expect(refusalOf(() => boot.prepare())).to.equal('PHASE_FORBIDS')
-    expect(boot.call('status', {}).haltReason).to.equal('broken')
+    expect(boot.call('status', {}).haltReason).to.equal('an unexpected error')
   })
 })
