@@ -11,7 +11,7 @@ const CONFIG = '.dependency-cruiser.cjs'
 const FOLDERS = ['enclave', 'queues', 'workers', 'host', 'api', 'auditor', 'scripts', 'test']
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 /** The repository holds more; a count below this means that the tool looked away. */
-const MODULES_MIN = 60
+const MODULES_MIN = 200
 
 /** A small tree in which every rule has something to allow. */
 const HONEST_TREE: Readonly<Record<string, string>> = {
@@ -31,10 +31,12 @@ const HONEST_TREE: Readonly<Record<string, string>> = {
     "import { p } from './plan.ts'\nimport { c } from '../../host/chain.ts'\nexport const w = [p, c]",
   'workers/2-prepare/plan.ts': "import { Wei } from '../../enclave/protocol/money.ts'\nexport const p2 = Wei",
   'api/main.ts': "import { l } from '../host/log.ts'\nexport const s = l",
-  'auditor/replay.ts': "import { Wei } from '../enclave/protocol/money.ts'\nexport const r = Wei",
+  'auditor/naive/trees.ts': "import { Wei } from '../../enclave/protocol/money.ts'\nexport const t = Wei",
+  'auditor/replay.ts': "import { t } from './naive/trees.ts'\nexport const r = t",
   'auditor/chain.ts': "import { createPublicClient } from 'viem'\nexport const ac = createPublicClient",
   'auditor/main.ts':
     "import { Command } from 'commander'\nimport { r } from './replay.ts'\nexport const m = [Command, r]",
+  'scripts/chain/accounts.ts': "import { mnemonicToAccount } from 'viem/accounts'\nexport const a = mnemonicToAccount",
   'scripts/start.ts': "import { w } from '../workers/1-ingest/worker.ts'\nexport const s = w",
   'contracts/abi.ts': 'export const abi = []',
   'test/a.test.ts': "import { apply } from '../enclave/core/apply.ts'\nimport { expect } from 'chai'\nexpect(apply)",
@@ -76,11 +78,14 @@ const PLANTS: readonly (readonly [rule: string, path: string, line: string])[] =
   ['host-is-plumbing', 'host/log.ts', "import '../workers/2-prepare/plan.ts'"],
   ['api-runs-nothing', 'api/main.ts', "import '../workers/1-ingest/worker.ts'"],
   ['keys-stay-home', 'host/chain.ts', "import { privateKeyToAccount } from 'viem/accounts'; privateKeyToAccount"],
+  ['keys-stay-home', 'scripts/start.ts', "import { privateKeyToAccount } from 'viem/accounts'; privateKeyToAccount"],
   ['auditor-trusts-nobody', 'auditor/chain.ts', "import '../host/log.ts'"],
   ['auditor-trusts-nobody', 'auditor/chain.ts', "import '../enclave/core/apply.ts'"],
   ['auditor-packages-are-listed', 'auditor/chain.ts', "import { pino } from 'pino'; pino"],
   ['auditor-prints-in-one-place', 'auditor/chain.ts', "import { Command } from 'commander'; Command"],
   ['replay-is-naive', 'auditor/replay.ts', "import './chain.ts'"],
+  ['replay-is-naive', 'auditor/naive/trees.ts', "import '../chain.ts'"],
+  ['replay-is-naive', 'auditor/naive/trees.ts', "import { keccak256 } from 'viem'; keccak256"],
   ['tests-are-not-a-library', 'scripts/start.ts', "import '../test/a.test.ts'"],
   ['no-dev-packages-in-production', 'host/log.ts', "import { expect } from 'chai'; expect"],
   ['no-undeclared-packages', 'scripts/start.ts', "import abitype from 'abitype'; abitype"],
