@@ -45,6 +45,13 @@ contract ChattyPayee {
     }
 }
 
+/// @notice Refuses when it gets less than what every transfer is promised.
+contract FussyPayee {
+    receive() external payable {
+        require(gasleft() > 29_000, "too little gas");
+    }
+}
+
 /// @notice Tells in an event how much gas a call gave it.
 contract MeteredPayee {
     event Given(uint256 gasLeft);

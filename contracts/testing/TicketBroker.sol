@@ -84,6 +84,7 @@ abstract contract TicketBroker is Reserves {
 
     function redeemWinningTicket(Ticket memory ticket, bytes memory sig, uint256 recipientRand)
         public
+        virtual
         whenSystemNotPaused
         whenRoundInitialized
     {
