@@ -1,0 +1,47 @@
+/** The parts of LedgerAnchor and of Livepeer's contracts that the host reads; ILedgerAnchor.sol is the source. */
+import { parseAbi } from 'viem'
+
+export const ANCHOR_ABI = parseAbi([
+  'function head() view returns (bytes32)',
+  'function sequence() view returns (uint48)',
+  'function epoch() view returns (uint48)',
+  'function session() view returns (address)',
+  'function authority() view returns (address)',
+  'function frozenAt() view returns (uint48)',
+  'function ticketBroker() view returns (address)',
+  'event SessionOpened(uint48 indexed epoch, bytes32 head, address session, bytes32 attestationDigest)',
+  'event Committed(uint48 indexed epoch, uint48 indexed sequence, bytes32 prev, bytes32 next, bytes32 balanceRoot, bytes32 logRoot, uint64 logSize)',
+  'event Settled(uint48 indexed sequence, uint256 bitmap, bytes32 head)',
+  'error AnchorReentered()',
+  'error AnchorNotGuardian(address expected, address got)',
+  'error AnchorFrozen(uint256 expected, uint256 got)',
+  'error AnchorNotFrozen(uint256 expected, uint256 got)',
+  'error AnchorNoAuthority()',
+  'error AnchorNoSession()',
+  'error AnchorSessionUsed(address expected, address got)',
+  'error AnchorWrongEpoch(uint256 expected, uint256 got)',
+  'error AnchorWrongSequence(uint256 expected, uint256 got)',
+  'error AnchorStaleHead(bytes32 expected, bytes32 got)',
+  'error AnchorBadSignature(address expected, address got)',
+  'error AnchorWrongPayouts(bytes32 expected, bytes32 got)',
+  'error AnchorPayoutCount(uint256 expected, uint256 got)',
+  'error AnchorPayoutLength(uint256 expected, uint256 got)',
+  'error AnchorSkip(uint256 expected, uint256 got)',
+  'error AnchorPayoutId(uint256 expected, uint256 got)',
+  'error AnchorRound(uint256 tickets, uint256 round, bytes32 roundHash)',
+  'error AnchorRecipient(uint256 index, address got)',
+  'error AnchorAmount(uint256 index, uint256 got)',
+  'error AnchorUnderfunded(uint256 expected, uint256 got)',
+  'error AnchorTicketFailed(uint256 index, bytes reason)',
+  'error AnchorDepositChanged(uint256 expected, uint256 got)',
+  'error AnchorGas(uint256 expected, uint256 got)',
+])
+
+export const LIVEPEER_ABI = parseAbi([
+  'function controller() view returns (address)',
+  'function getContract(bytes32 id) view returns (address)',
+  'function currentRound() view returns (uint256)',
+  'function currentRoundInitialized() view returns (bool)',
+  'function blockHashForRound(uint256 round) view returns (bytes32)',
+  'function isRegisteredTranscoder(address transcoder) view returns (bool)',
+])

@@ -1,0 +1,229 @@
+/**
+ * Takes an enclave from cold to active: keys, then genesis or the stored records, then a session on chain. Each step is
+ * decided from the enclave's phase, so a host that crashed half way goes on where the enclave stands.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { CodedError, isCoded } from '../enclave/protocol/errors.ts'
+import { type Address, toHex } from '../enclave/protocol/ids.ts'
+import type { OpenSessionResult, StatusResult } from '../enclave/protocol/method-results.ts'
+import { GENESIS_ITEMS_PER_CALL_MAX, RECORDS_PER_CALL_MAX } from '../enclave/protocol/methods.ts'
+import { type Wei, wei } from '../enclave/protocol/money.ts'
+import { readBoot, writeBoot } from './boot-records.ts'
+import type { AnchorFacts } from './chain.ts'
+import type { Context } from './context.ts'
+import { readIfThere } from './durable-file.ts'
+import { bumpedWei, feesOf, GAS_OPEN, gasLimit, maxFeeWei } from './fees.ts'
+import { readGenesisFile } from './genesis-file.ts'
+import { type Candidate, planLoad, readSealed } from './load-plan.ts'
+import type { Claim } from './prefix.ts'
+
+/** How long a session may take to land. */
+export const SESSION_MS_MAX = 600_000
+export const SESSION_POLL_MS = 250
+/** Half of a frame: the records of one load call. */
+const LOAD_BYTES_MAX = 4_194_304
+const STEPS_MAX = 8
+
+const KeyFile = z.strictObject({ address: z.string(), ciphertext_b64: z.string(), state_ciphertext_b64: z.string() })
+export type KeyFile = z.infer<typeof KeyFile>
+
+type BootContext = Pick<Context, 'config' | 'policy' | 'enclave' | 'chain' | 'outbox' | 'records' | 'log' | 'now'>
+
+/** Refuses KEYS_MISSING, PREFIX_NONE, SESSION_NOT_LANDED, ENCLAVE_GONE, and what the enclave refuses. */
+export async function bootEnclave(context: BootContext): Promise<StatusResult> {
+  for (let step = 0; step < STEPS_MAX; step++) {
+    const status = await context.enclave.call('status', {})
+    context.log.info({ phase: status.phase }, 'enclave')
+    switch (status.phase) {
+      case 'cold':
+        await provision(context)
+        break
+      case 'provisioned':
+        await begin(context, status)
+        break
+      case 'recovering':
+        await openSession(context, status)
+        break
+      case 'active':
+        await context.records.heal(requireSession(status))
+        return status
+      case 'halted':
+        throw new CodedError(
+          'PHASE_FORBIDS',
+          `expected a fresh enclave, got one halted for: ${status.haltReason ?? 'no reason'}`,
+        )
+    }
+  }
+  throw new CodedError('PHASE_FORBIDS', `expected the enclave to be active after ${STEPS_MAX} steps`)
+}
+
+/** What `generate` made, as the data folder keeps it. Refuses KEYS_MISSING. */
+export async function readKeyFile(path: string): Promise<KeyFile> {
+  const bytes = await readIfThere(path)
+  if (bytes === undefined) throw new CodedError('KEYS_MISSING', `expected key ciphertexts in ${path}`)
+  return KeyFile.parse(JSON.parse(bytes.toString('utf8')))
+}
+
+async function provision({ enclave, config }: BootContext): Promise<void> {
+  const { address, ciphertext_b64, state_ciphertext_b64 } = await readKeyFile(config.paths.keyFile)
+  await enclave.call('provision', { ciphertext_b64, state_ciphertext_b64, expected_address: address })
+}
+
+async function begin(context: BootContext, status: StatusResult): Promise<void> {
+  const facts = await context.chain.facts(requireAddress(status))
+  const claim: Claim = {
+    head: facts.head,
+    epoch: facts.epoch,
+    bitmap: await context.chain.bitmapOf(facts.sequence, facts.head),
+  }
+  const candidates = await planLoad(context.config.paths, context.chain, claim)
+  const session = requireSession(status)
+  if (candidates.length === 0) await genesis(context, session, facts.epoch)
+  else await loadFirst(context, session, candidates)
+}
+
+async function genesis(context: BootContext, session: Address, epoch: number): Promise<void> {
+  const { enclave, config, records, now } = context
+  const { policy, roster, openings, journalSize, journalHead } = readGenesisFile(config.genesis)
+  // Before anything is released: a record without the note of its boot could not be stored.
+  await writeBoot(config.paths, { session, parent: null, epoch: null, atMs: now() })
+  const parts = [
+    ...slices(roster).map((part) => ({ roster: part })),
+    ...slices(openings).map((part) => ({ openings: part })),
+  ]
+  for (const part of parts) await enclave.call('genesis', { ...part, more: true })
+  await enclave.call('genesis', { policy, journalSize, journalHead, epoch })
+  await records.heal(session)
+}
+
+function slices<T>(items: readonly T[]): T[][] {
+  const count = Math.ceil(items.length / GENESIS_ITEMS_PER_CALL_MAX)
+  return Array.from({ length: count }, (_, at) =>
+    items.slice(at * GENESIS_ITEMS_PER_CALL_MAX, (at + 1) * GENESIS_ITEMS_PER_CALL_MAX),
+  )
+}
+
+async function loadFirst(context: BootContext, session: Address, candidates: readonly Candidate[]): Promise<void> {
+  let last: unknown
+  for (const candidate of candidates) {
+    try {
+      return await load(context, session, candidate)
+    } catch (error) {
+      if (!isCoded(error, 'CLAIM_MISMATCH') && !isCoded(error, 'SEAL_BROKEN')) throw error
+      context.log.warn({ code: error.code, message: error.message }, 'prefix refused')
+      last = error
+    }
+  }
+  throw new CodedError('PREFIX_NONE', 'expected a stored prefix that the enclave accepts, it refused each', {
+    cause: last,
+  })
+}
+
+async function load(context: BootContext, session: Address, candidate: Candidate): Promise<void> {
+  const { enclave, config, records, now } = context
+  const leaf = candidate.segments.at(-1)
+  const parent = leaf === undefined ? null : { session: leaf.session, end: leaf.to }
+  await writeBoot(config.paths, { session, parent, epoch: null, atMs: now() })
+  let batch: Uint8Array<ArrayBuffer>[] = []
+  let size = 0
+  for await (const sealed of readSealed(config.paths, candidate)) {
+    if (batch.length >= RECORDS_PER_CALL_MAX || size + sealed.length > LOAD_BYTES_MAX) {
+      await enclave.call('load_state', { records: batch, more: true })
+      batch = []
+      size = 0
+    }
+    batch.push(sealed)
+    size += sealed.length
+  }
+  const result = await enclave.call('load_state', { records: batch, claimed: candidate.claim })
+  if (!result.more) await records.store(session, result.released)
+}
+
+async function openSession(context: BootContext, status: StatusResult): Promise<void> {
+  const { chain, enclave, log, config, now } = context
+  const [session, address] = [requireSession(status), requireAddress(status)]
+  await context.records.heal(session)
+  const untilMs = now() + SESSION_MS_MAX
+  let facts = await chain.facts(address)
+  let signed = await signOpen(
+    context,
+    facts,
+    session,
+    maxFeeWei(facts.baseFeeWei, config.feeBps, context.policy.gasPriceWeiMax),
+  )
+  let [sentAtMs, signedAtMs] = [0, now()]
+  while (now() < untilMs) {
+    facts = await chain.facts(address)
+    if (facts.session === session) break
+    if (facts.epoch >= signed.result.epoch)
+      throw new CodedError('SESSION_CLAIM', `expected epoch ${signed.result.epoch} for our session, another took it`)
+    if (now() >= signedAtMs + config.bumpMs || facts.accountNonce > signed.accountNonce) {
+      signed = await signOpen(context, facts, session, bumpedWei(signed.feeWei))
+      ;[sentAtMs, signedAtMs] = [0, now()]
+    }
+    if (now() >= sentAtMs + config.resendMs) {
+      log.info(
+        { epoch: signed.result.epoch, verdict: await chain.send(toHex(signed.result.rawTransaction)) },
+        'session sent',
+      )
+      sentAtMs = now()
+    }
+    await sleep(SESSION_POLL_MS)
+  }
+  if (facts.session !== session)
+    throw new CodedError('SESSION_NOT_LANDED', `expected session ${session} on chain within ${SESSION_MS_MAX} ms`)
+  await enclave.call('session_landed', { epoch: signed.result.epoch })
+}
+
+type SignedOpen = { readonly result: OpenSessionResult; readonly accountNonce: number; readonly feeWei: Wei }
+
+/** 1 records, 2 boot note, 3 outbox, and only then may the caller send. */
+async function signOpen(
+  context: BootContext,
+  facts: AnchorFacts,
+  session: Address,
+  wantedWei: Wei,
+): Promise<SignedOpen> {
+  const { enclave, policy, chain, records, outbox, config, now } = context
+  const feeWei = maxFeeWei(facts.baseFeeWei, config.feeBps, policy.gasPriceWeiMax, wantedWei)
+  const { accountNonce } = facts
+  const sign = (gas: number) => enclave.call('open_session', { accountNonce, fees: feesOf(gas, feeWei) })
+  let gas = Math.min(GAS_OPEN, policy.gasMax)
+  let result = await sign(gas)
+  await records.store(session, result.records)
+  const simulation = await chain.simulate(facts.authority, toHex(result.call))
+  if (simulation.kind === 'passes' && gasLimit(simulation.gas, policy.gasMax) > gas) {
+    gas = gasLimit(simulation.gas, policy.gasMax)
+    result = await sign(gas)
+  }
+  const boot = await readBoot(config.paths, session)
+  if (boot !== undefined && boot.epoch === null) await writeBoot(config.paths, { ...boot, epoch: result.epoch })
+  await outbox.append(
+    { epoch: result.epoch, sequence: null },
+    {
+      kind: 'attempt',
+      hash: result.hash,
+      raw: toHex(result.rawTransaction),
+      call: toHex(result.call),
+      accountNonce,
+      gas,
+      maxFeeWei: feeWei,
+      atMs: now(),
+      header: result.head,
+      logSize: null,
+      payouts: [],
+    },
+  )
+  return { result, accountNonce, feeWei: wei(feeWei) }
+}
+
+function requireSession(status: StatusResult): Address {
+  if (status.session !== undefined) return status.session
+  throw new CodedError('ENCLAVE_ANSWER', `expected a session address in phase ${status.phase}, got none`)
+}
+
+function requireAddress(status: StatusResult): Address {
+  if (status.address !== undefined) return status.address
+  throw new CodedError('ENCLAVE_ANSWER', `expected an authority address in phase ${status.phase}, got none`)
+}

@@ -1,0 +1,50 @@
+/** Small files that are whole or absent: 1 write another name, 2 fsync it, 3 rename, 4 fsync the folder. */
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+export const OWNER_ONLY_MODE = 0o600
+const FOLDER_MODE = 0o700
+
+/** Replaces `path`. A crash before 3 leaves the old content and a stray file that nobody reads. */
+export async function writeDurably(path: string, content: Uint8Array | string): Promise<void> {
+  await makeFolder(dirname(path))
+  const draft = `${path}.${randomUUID()}.tmp`
+  const file = await open(draft, 'wx', OWNER_ONLY_MODE)
+  try {
+    await file.writeFile(content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(draft, path)
+  await syncFolder(dirname(path))
+}
+
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: FOLDER_MODE })
+}
+
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY)
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** The content, or undefined when there is no such file. */
+export async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT'
+}

@@ -1,0 +1,195 @@
+/**
+ * The enclave as a typed object: one persistent connection, calls pipelined in order, answers in order.
+ * A connection that breaks fails everything in flight with ENCLAVE_GONE: whether a call took effect is then unknown, so
+ * only calls that may be repeated are (SAFE); for the others the worker looks at `status` and decides anew.
+ */
+import { connect, type Socket } from 'node:net'
+import {
+  type CircuitBreakerPolicy,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  ExponentialBackoff,
+  handleWhen,
+  isBrokenCircuitError,
+  retry,
+  wrap,
+} from 'cockatiel'
+import type { CborInput } from '../enclave/protocol/cbor.ts'
+import { CodedError, ERRORS, type ErrorCode, isCoded } from '../enclave/protocol/errors.ts'
+import { decodeMessage, encodeFrame, encodeMessage, FrameReader } from '../enclave/protocol/frame.ts'
+import type { MethodResults } from '../enclave/protocol/method-results.ts'
+import type { MethodName, Params } from '../enclave/protocol/methods.ts'
+import { parseResult } from './enclave-results.ts'
+
+export type EnclaveClient = {
+  /** Refuses whatever the enclave refuses, with its code; ENCLAVE_GONE, ENCLAVE_ANSWER. */
+  call<M extends MethodName>(method: M, params: Params<M>, options?: CallOptions): Promise<MethodResults[M]>
+  close(): void
+}
+export type CallOptions = { readonly timeoutMs?: number }
+
+export const CALL_TIMEOUT_MS = 30_000
+export const CONNECT_TIMEOUT_MS = 2_000
+export const CALLS_IN_FLIGHT_MAX = 8
+const ATTEMPTS_MAX = 4
+const BACKOFF_MS_MIN = 50
+const BACKOFF_MS_MAX = 500
+const BREAK_AFTER_FAILURES = 10
+const BREAK_MS = 500
+
+/** Calls without effect, or with one that a repetition does not change. */
+const SAFE: ReadonlySet<MethodName> = new Set([
+  'status',
+  'address',
+  'attestation',
+  'outputs',
+  'ack',
+  'balance',
+  'audit_status',
+  'apply_events',
+])
+
+type Endpoint = { readonly path: string } | { readonly host: string; readonly port: number }
+
+/** `endpoint` is unix:///path or tcp://host:port. Connects on the first call, and again after a break. */
+export function openEnclaveClient(endpoint: string): EnclaveClient {
+  const lane = new Lane(parseEndpoint(endpoint))
+  const gone = handleWhen((error) => isCoded(error, 'ENCLAVE_GONE'))
+  const breaker = circuitBreaker(gone, {
+    halfOpenAfter: BREAK_MS,
+    breaker: new ConsecutiveBreaker(BREAK_AFTER_FAILURES),
+  })
+  const backoff = new ExponentialBackoff({ initialDelay: BACKOFF_MS_MIN, maxDelay: BACKOFF_MS_MAX })
+  const patient = wrap(retry(gone, { maxAttempts: ATTEMPTS_MAX, backoff }), breaker)
+  return {
+    call: async (method, params, options) => {
+      const policy = SAFE.has(method) ? patient : breaker
+      const message = { method, params: params as CborInput }
+      const run = () => lane.send(message, options?.timeoutMs ?? CALL_TIMEOUT_MS)
+      return parseResult(method, await guarded(policy, run))
+    },
+    close: () => lane.close('closed by us'),
+  }
+}
+
+function parseEndpoint(endpoint: string): Endpoint {
+  const unix = /^unix:\/\/(\/.+)$/.exec(endpoint)
+  if (unix?.[1] !== undefined) return { path: unix[1] }
+  const tcp = /^tcp:\/\/([^/]+):(\d+)$/.exec(endpoint)
+  if (tcp?.[1] !== undefined && tcp[2] !== undefined) return { host: tcp[1], port: Number.parseInt(tcp[2], 10) }
+  throw new CodedError('CONFIG_INVALID', `enclaveEndpoint: expected unix:///path or tcp://host:port, got ${endpoint}`)
+}
+
+type Guard = Pick<CircuitBreakerPolicy, 'execute'>
+
+async function guarded<T>(policy: Guard, run: () => Promise<T>): Promise<T> {
+  try {
+    return await policy.execute(run)
+  } catch (cause) {
+    if (isBrokenCircuitError(cause))
+      throw new CodedError('ENCLAVE_GONE', 'expected an enclave that answers; it did not, many times in a row', {
+        cause,
+      })
+    throw cause
+  }
+}
+
+type Waiting = {
+  readonly done: (answer: unknown) => void
+  readonly fail: (error: Error) => void
+  readonly timer: NodeJS.Timeout
+}
+
+/** One connection. Nothing here decides; it sends, waits in order, and fails all that waits when the socket ends. */
+class Lane {
+  readonly #endpoint: Endpoint
+  #socket: Promise<Socket> | undefined
+  #waiting: Waiting[] = []
+  #queued: (() => void)[] = []
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint
+  }
+
+  async send(message: { readonly [key: string]: CborInput }, timeoutMs: number): Promise<unknown> {
+    const frame = encodeFrame(encodeMessage(message, 'cbor'))
+    while (this.#waiting.length >= CALLS_IN_FLIGHT_MAX) await new Promise<void>((next) => this.#queued.push(next))
+    this.#socket ??= this.#connect()
+    const socket = await this.#socket
+    return new Promise((done, fail) => {
+      const timer = setTimeout(() => this.close(`no answer within ${timeoutMs} ms`), timeoutMs)
+      this.#waiting.push({ done, fail, timer })
+      socket.write(frame)
+    })
+  }
+
+  close(reason: string): void {
+    const socket = this.#socket
+    this.#socket = undefined
+    const error = new CodedError('ENCLAVE_GONE', `expected an answer of the enclave, the connection ended: ${reason}`)
+    for (const { fail, timer } of this.#waiting.splice(0)) {
+      clearTimeout(timer)
+      fail(error)
+    }
+    for (const next of this.#queued.splice(0)) next()
+    void socket?.then(
+      (open) => open.destroy(),
+      () => undefined,
+    )
+  }
+
+  #connect(): Promise<Socket> {
+    const connected = new Promise<Socket>((done, fail) => {
+      const socket = connect(this.#endpoint)
+      const reader = new FrameReader()
+      const end = (reason: string) => {
+        fail(new CodedError('ENCLAVE_GONE', `expected the enclave at ${JSON.stringify(this.#endpoint)}: ${reason}`))
+        // A late event of a socket that was replaced must not end its successor.
+        if (this.#socket === connected) this.close(reason)
+      }
+      socket.setTimeout(
+        CONNECT_TIMEOUT_MS,
+        () => socket.connecting && socket.destroy(new Error('connecting took too long')),
+      )
+      socket.once('connect', () => {
+        socket.setTimeout(0)
+        socket.setNoDelay(true)
+        done(socket)
+      })
+      socket.on('data', (chunk) => this.#receive(reader, chunk, end))
+      socket.on('error', (error) => end(error.message))
+      socket.on('close', () => end('closed by the enclave'))
+    })
+    connected.catch(() => undefined)
+    return connected
+  }
+
+  #receive(reader: FrameReader, chunk: Uint8Array, end: (reason: string) => void): void {
+    try {
+      for (const payload of reader.push(chunk)) this.#answer(decodeMessage(payload).message)
+    } catch (error) {
+      end((error as Error).message)
+    }
+  }
+
+  #answer(message: { readonly [key: string]: unknown }): void {
+    const first = this.#waiting.shift()
+    if (first === undefined) return
+    clearTimeout(first.timer)
+    this.#queued.shift()?.()
+    if (message['result'] !== undefined) first.done(message['result'])
+    else first.fail(refusalOf(message['error']))
+  }
+}
+
+function refusalOf(error: unknown): CodedError {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
+  const text = typeof message === 'string' ? message : 'no message'
+  if (typeof code === 'string' && Object.hasOwn(ERRORS, code)) return new CodedError(code as ErrorCode, text)
+  return new CodedError(
+    'ENCLAVE_ANSWER',
+    `expected a known code, got ${String(code).slice(0, CODE_CHARACTERS_MAX)}: ${text}`,
+  )
+}
+
+const CODE_CHARACTERS_MAX = 64

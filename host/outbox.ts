@@ -1,0 +1,182 @@
+/**
+ * Every signed byte ever released, and what became of it: one file per commit and per session opening.
+ *
+ * Writers append whole lines with one call (O_APPEND) and fsync before anything leaves the machine. A line begins with a
+ * newline of its own, so a torn one spoils only itself; each carries a checksum, and what does not check is dropped.
+ * Doubled writers append the same attempt twice, which reads as once: an attempt is named by its transaction hash.
+ */
+import { createHash } from 'node:crypto'
+import { open, readdir, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { z } from 'zod'
+import { CodedError } from '../enclave/protocol/errors.ts'
+import { keccak256 } from '../enclave/protocol/hash.ts'
+import { fromHex, type Hash, type Hex, isHash, toHash } from '../enclave/protocol/ids.ts'
+import { parseWei } from '../enclave/protocol/money.ts'
+import { isMissing, makeFolder, OWNER_ONLY_MODE, readIfThere, syncFolder } from './durable-file.ts'
+import type { DataPaths } from './paths.ts'
+
+export const OUTBOX_FILES_MAX = 100_000
+export const ATTEMPTS_MAX = 1_000
+
+const hash = z.string().refine(isHash, 'expected 32 bytes of lower-case hex')
+const hex = z.string().regex(/^0x([0-9a-f]{2})*$/)
+const count = z.int().nonnegative()
+const weiText = z.string().transform((text) => parseWei(text))
+const payout = z.strictObject({
+  payoutId: count,
+  orchestratorId: z.string(),
+  recipient: z.string(),
+  wei: weiText,
+  skipped: z.boolean(),
+})
+
+const Attempt = z.strictObject({
+  kind: z.literal('attempt'),
+  hash,
+  raw: hex,
+  call: hex,
+  accountNonce: count,
+  gas: count,
+  maxFeeWei: weiText,
+  atMs: count,
+  /** Hash of the commit's header; the head that an opening names. */
+  header: hash,
+  logSize: count.nullable(),
+  payouts: z.array(payout),
+})
+const Landed = z.strictObject({
+  kind: z.literal('landed'),
+  hash,
+  blockNumber: count,
+  blockHash: hash,
+  bitmap: hash.nullable(),
+  /** The anchored log that this commit made public. */
+  logSize: count,
+  logRoot: hash,
+  atMs: count,
+})
+/** The attempt passed simulation and may go out. */
+const Ready = z.strictObject({ kind: z.literal('ready'), hash, atMs: count })
+/** The attempt was mined and reverted: it is never sent again. */
+const Reverted = z.strictObject({ kind: z.literal('reverted'), hash, atMs: count })
+const Settled = z.strictObject({ kind: z.literal('settled'), checkpoint: z.string(), atMs: count })
+const OutboxRecord = z.discriminatedUnion('kind', [Attempt, Ready, Reverted, Landed, Settled])
+
+export type Attempt = z.infer<typeof Attempt>
+export type Landed = z.infer<typeof Landed>
+type OutboxRecord = z.infer<typeof OutboxRecord>
+
+/** Which call: a commit of a boot, or the opening of its session (sequence null). */
+export type CallId = { readonly epoch: number; readonly sequence: number | null }
+
+/** The story of one call, in the order of writing. `landed` is the newest such record: a reorg may write another. */
+export type Story = {
+  readonly id: CallId
+  readonly attempts: readonly Attempt[]
+  /** The newest attempt that may be sent; undefined before the first, and after a revert. */
+  readonly live: Attempt | undefined
+  readonly landed: Landed | undefined
+  readonly checkpoint: string | undefined
+}
+
+export type Outbox = {
+  append(id: CallId, record: OutboxRecord): Promise<void>
+  read(id: CallId): Promise<Story>
+  /** Calls that are not archived, oldest first. */
+  open(): Promise<CallId[]>
+  /** Moves a final call aside; nothing is deleted. */
+  archive(id: CallId): Promise<void>
+}
+
+export function openOutbox(paths: DataPaths): Outbox {
+  const pathOf = (id: CallId) => join(paths.outbox, nameOf(id))
+  return {
+    append: (id, record) => append(pathOf(id), record),
+    read: async (id) => {
+      const bytes = (await readIfThere(pathOf(id))) ?? (await readIfThere(join(paths.outboxArchive, nameOf(id))))
+      return storyOf(id, bytes?.toString('utf8') ?? '')
+    },
+    open: () => listOpen(paths.outbox),
+    archive: async (id) => {
+      await makeFolder(paths.outboxArchive)
+      await rename(pathOf(id), join(paths.outboxArchive, nameOf(id))).catch((error: unknown) => {
+        // Another process has moved it.
+        if (!isMissing(error)) throw error
+      })
+    },
+  }
+}
+
+/** keccak256 of the signed bytes: what an RPC says the hash is counts for nothing. */
+export function transactionHash(raw: Hex): Hash {
+  return toHash(keccak256(fromHex(raw)))
+}
+
+async function append(path: string, record: OutboxRecord): Promise<void> {
+  await makeFolder(dirname(path))
+  const text = JSON.stringify(record, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
+  const file = await open(path, 'a', OWNER_ONLY_MODE)
+  try {
+    await file.write(`\n${checksumOf(text)} ${text}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await syncFolder(dirname(path))
+}
+
+function storyOf(id: CallId, text: string): Story {
+  const records = text.split('\n').flatMap((line) => parseLine(line) ?? [])
+  const attempts = new Map<string, Attempt>()
+  for (const record of records)
+    if (record.kind === 'attempt' && !attempts.has(record.hash)) attempts.set(record.hash, record)
+  if (attempts.size > ATTEMPTS_MAX)
+    throw new CodedError('OUTBOX_BROKEN', `expected at most ${ATTEMPTS_MAX} attempts, got ${attempts.size}`)
+  const named = (kind: 'ready' | 'reverted') =>
+    new Set(records.flatMap((record) => (record.kind === kind ? [record.hash] : [])))
+  const [ready, reverted] = [named('ready'), named('reverted')]
+  const live = [...attempts.values()].findLast((attempt) => ready.has(attempt.hash) && !reverted.has(attempt.hash))
+  const landed = records.findLast((record) => record.kind === 'landed')
+  const settled = records.findLast((record) => record.kind === 'settled')
+  return { id, attempts: [...attempts.values()], live, landed, checkpoint: settled?.checkpoint }
+}
+
+/** Undefined for blank, torn and damaged lines: what was not durable was never sent. */
+function parseLine(line: string): OutboxRecord | undefined {
+  const text = line.slice(CHECKSUM_CHARACTERS + 1)
+  if (line.length <= CHECKSUM_CHARACTERS || line.slice(0, CHECKSUM_CHARACTERS) !== checksumOf(text)) return undefined
+  const parsed = OutboxRecord.safeParse(JSON.parse(text))
+  if (!parsed.success)
+    throw new CodedError('OUTBOX_BROKEN', `expected an outbox record: ${z.prettifyError(parsed.error)}`)
+  return parsed.data
+}
+
+const CHECKSUM_CHARACTERS = 16
+
+function checksumOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, CHECKSUM_CHARACTERS)
+}
+
+const NUMBER_DIGITS = 15
+const NAME_FORM = /^(\d{15})-(\d{15}|open)\.log$/
+
+function nameOf({ epoch, sequence }: CallId): string {
+  const digits = (value: number) => value.toString().padStart(NUMBER_DIGITS, '0')
+  return `${digits(epoch)}-${sequence === null ? 'open' : digits(sequence)}.log`
+}
+
+async function listOpen(folder: string): Promise<CallId[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return []
+    throw error
+  })
+  return names
+    .sort()
+    .slice(0, OUTBOX_FILES_MAX)
+    .flatMap((name) => {
+      const form = NAME_FORM.exec(name)
+      if (form?.[1] === undefined || form[2] === undefined) return []
+      return [{ epoch: Number(form[1]), sequence: form[2] === 'open' ? null : Number(form[2]) }]
+    })
+}

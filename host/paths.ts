@@ -1,0 +1,37 @@
+/** Where everything lies in the data folder. Nothing here touches the disk. */
+import { isAbsolute, join } from 'node:path'
+
+export type DataPaths = {
+  readonly root: string
+  readonly config: string
+  readonly keys: string
+  readonly keyFile: string
+  readonly sealed: string
+  readonly audit: string
+  readonly auditPending: string
+  readonly outbox: string
+  readonly outboxArchive: string
+  readonly control: string
+  readonly journalIndex: string
+}
+
+export function pathsOf(root: string): DataPaths {
+  return {
+    root,
+    config: join(root, 'host.json'),
+    keys: join(root, 'keys'),
+    keyFile: join(root, 'keys', 'keys.json'),
+    sealed: join(root, 'sealed'),
+    audit: join(root, 'audit'),
+    auditPending: join(root, 'audit', 'pending'),
+    outbox: join(root, 'outbox'),
+    outboxArchive: join(root, 'outbox', 'archive'),
+    control: join(root, 'control'),
+    journalIndex: join(root, 'journal.index'),
+  }
+}
+
+/** A path of the configuration: relative ones start at the data folder. */
+export function inData(root: string, path: string): string {
+  return isAbsolute(path) ? path : join(root, path)
+}

@@ -1,0 +1,79 @@
+/** Keeps one enclave running and active: starts it, boots it, and starts over with back-off when it dies or halts. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CodedError } from '../enclave/protocol/errors.ts'
+import { bootEnclave } from './boot.ts'
+import type { Context } from './context.ts'
+import { type EnclaveProcess, startEnclave } from './enclave-process.ts'
+import { shownError } from './log.ts'
+import { snapshotIfDue } from './snapshots.ts'
+
+export type Supervisor = {
+  /** Settles when the enclave is active for the first time. */
+  readonly active: Promise<void>
+  readonly pid: () => number | undefined
+  stop(): Promise<void>
+}
+
+export const WATCH_EVERY_MS = 500
+/** A pause between boots, so that an enclave that dies at once burns no gas float on sessions. */
+export const REBOOT_DELAY_MS_MIN = 200
+export const REBOOT_DELAY_MS_MAX = 30_000
+
+export function superviseEnclave(context: Context): Supervisor {
+  const { promise: active, resolve, reject } = Promise.withResolvers<void>()
+  active.catch(() => undefined)
+  const stopping = new AbortController()
+  let running: EnclaveProcess | undefined
+  const life = async (): Promise<void> => {
+    running = await startEnclave(context.config, context.log)
+    try {
+      await bootEnclave(context)
+      resolve()
+      await watch(context, running, stopping.signal)
+    } finally {
+      await running.stop()
+      running = undefined
+    }
+    if (!stopping.signal.aborted) throw new CodedError('ENCLAVE_EXITED', 'expected a live and active enclave')
+  }
+  const forever = lives(context, life, stopping.signal).then(() =>
+    reject(new CodedError('ENCLAVE_EXITED', 'stopped before the enclave was active')),
+  )
+  return {
+    active,
+    pid: () => running?.pid,
+    stop: async () => {
+      stopping.abort()
+      await running?.stop()
+      await forever
+    },
+  }
+}
+
+async function lives(context: Context, life: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  let delayMs = REBOOT_DELAY_MS_MIN
+  while (!signal.aborted) {
+    const bornMs = context.now()
+    await life().catch((error: unknown) => {
+      if (!signal.aborted) context.log.error(shownError(error), 'enclave starts over')
+    })
+    // One that lived long starts over at once.
+    if (context.now() > bornMs + REBOOT_DELAY_MS_MAX) delayMs = REBOOT_DELAY_MS_MIN
+    await sleep(delayMs, undefined, { signal }).catch(() => undefined)
+    delayMs = Math.min(delayMs * 2, REBOOT_DELAY_MS_MAX)
+  }
+}
+
+/** Returns when the enclave has died, halted, or is asked to stop. */
+async function watch(context: Context, enclave: EnclaveProcess, signal: AbortSignal): Promise<void> {
+  let isGone = false
+  void enclave.ended.then(() => (isGone = true))
+  while (!isGone && !signal.aborted) {
+    await Promise.race([enclave.ended, sleep(WATCH_EVERY_MS)])
+    if (isGone || signal.aborted) return
+    const status = await context.enclave.call('status', {}).catch(() => undefined)
+    if (status?.phase === 'halted') return context.log.error({ why: status.haltReason }, 'enclave halted')
+    if (status?.phase === 'active')
+      await snapshotIfDue(context, status).catch((error: unknown) => context.log.warn(shownError(error), 'no snapshot'))
+  }
+}

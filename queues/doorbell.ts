@@ -1,0 +1,98 @@
+/**
+ * Redis as a doorbell: a ring says "shard 7 has work", never which. What a ring forgets, the safety tick remembers;
+ * what FLUSHALL forgets (the ticks themselves, and the limits), a local timer puts back.
+ */
+import { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { connectRedis } from './connection.ts'
+import {
+  CANARY_QUEUE,
+  canaryTickIdOf,
+  DRAIN_JOB,
+  PING_JOB,
+  QUEUE_OF_STAGE,
+  STAGES,
+  type Stage,
+  tickIdOf,
+} from './names.ts'
+import {
+  CANARY_EVERY_MS,
+  DRAINS_AT_ONCE_MAX,
+  jobOptions,
+  queueOptions,
+  REASSERT_EVERY_MS,
+  ringOptions,
+  TICK_EVERY_MS,
+} from './options.ts'
+
+export type Doorbell = {
+  /** Resolves to whether Redis took the ring. It never throws and never waits: the tick makes up for a lost ring. */
+  ring(stage: Stage): Promise<boolean>
+  /** Puts back the ticks and limits of these stages now, and again every REASSERT_EVERY_MS and on each reconnect. */
+  keepTicking(stages: readonly Stage[]): Promise<boolean>
+  close(): Promise<void>
+}
+
+export function openDoorbell(options: {
+  readonly url: string
+  readonly shard: number
+  readonly onError: (error: Error) => void
+}): Doorbell {
+  const redis = connectRedis(options.url, 'queue', options.onError)
+  const queues = openQueues(redis, options.shard, options.onError)
+  let ticking: readonly Stage[] = []
+  let timer: NodeJS.Timeout | undefined
+  const reassert = () => attempt(() => assertTicks(queues, options.shard, ticking), options.onError)
+  redis.on('ready', () => void reassert())
+  return {
+    ring: (stage) => attempt(() => ringOnce(queues, stage, options.shard), options.onError),
+    keepTicking: (stages) => {
+      ticking = stages
+      timer ??= setInterval(() => void reassert(), REASSERT_EVERY_MS)
+      return reassert()
+    },
+    close: async () => {
+      clearInterval(timer)
+      ticking = []
+      await Promise.allSettled([...queues.values()].map((queue) => queue.close()))
+      redis.disconnect()
+    },
+  }
+}
+
+type Queues = ReadonlyMap<Stage | typeof CANARY_QUEUE, Queue>
+
+function openQueues(redis: Redis, shard: number, onError: (error: Error) => void): Queues {
+  const open = (name: string) => new Queue(name, queueOptions(shard, redis)).on('error', onError)
+  const pairs = STAGES.map((stage) => [stage, open(QUEUE_OF_STAGE[stage])] as const)
+  return new Map<Stage | typeof CANARY_QUEUE, Queue>([...pairs, [CANARY_QUEUE, open(CANARY_QUEUE)]])
+}
+
+async function ringOnce(queues: Queues, stage: Stage, shard: number): Promise<void> {
+  await queues.get(stage)?.add(DRAIN_JOB, { shard }, ringOptions(stage, shard))
+}
+
+async function assertTicks(queues: Queues, shard: number, stages: readonly Stage[]): Promise<void> {
+  for (const stage of stages) {
+    const queue = queues.get(stage)
+    await queue?.upsertJobScheduler(
+      tickIdOf(stage, shard),
+      { every: TICK_EVERY_MS },
+      { name: DRAIN_JOB, data: { shard }, opts: jobOptions() },
+    )
+    await queue?.setGlobalConcurrency(DRAINS_AT_ONCE_MAX)
+  }
+  if (stages.length === 0) return
+  const template = { name: PING_JOB, data: { shard }, opts: jobOptions() }
+  await queues.get(CANARY_QUEUE)?.upsertJobScheduler(canaryTickIdOf(shard), { every: CANARY_EVERY_MS }, template)
+}
+
+async function attempt(act: () => Promise<void>, onError: (error: Error) => void): Promise<boolean> {
+  try {
+    await act()
+    return true
+  } catch (error) {
+    onError(error as Error)
+    return false
+  }
+}

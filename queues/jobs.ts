@@ -1,0 +1,22 @@
+/** What a job says: which shard to look at, and nothing else. Job data is clear text in Redis. */
+import { z } from 'zod'
+import { CodedError } from '../enclave/protocol/errors.ts'
+import { SHARDS_MAX } from './names.ts'
+
+export const DrainJob = z.strictObject({
+  shard: z
+    .int()
+    .min(0)
+    .max(SHARDS_MAX - 1),
+})
+export type DrainJob = z.infer<typeof DrainJob>
+
+/** The data of a drain or canary job. Refuses JOB_INVALID: Redis is open to whoever reaches it. */
+export function parseDrainJob(data: unknown): DrainJob {
+  const parsed = DrainJob.safeParse(data)
+  if (parsed.success) return parsed.data
+  const shown = (JSON.stringify(data) ?? 'nothing').slice(0, SHOWN_CHARACTERS_MAX)
+  throw new CodedError('JOB_INVALID', `expected {shard: 0..${SHARDS_MAX - 1}}, got ${shown}`)
+}
+
+const SHOWN_CHARACTERS_MAX = 120
