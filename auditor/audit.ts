@@ -64,7 +64,7 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const sizePublished = signed?.checkpoint.size ?? commits.at(-1)?.logSize ?? 0
   const size = options.at === undefined ? sizePublished : Math.min(sizePublished, commits.at(-1)?.logSize ?? 0)
   const replayed = await replayLog(source, size, sizePublished, commits, published)
-  await judgePublished(source, replayed.replay, size, signed, facts, published)
+  await judgePublished(source, replayed.replay, { size, sizePublished }, signed, facts, published)
   return judgeLedger({ options, facts, at, commits, published, ...replayed })
 }
 
@@ -96,7 +96,7 @@ async function replayLog(
 async function judgePublished(
   source: LogSource,
   replay: Replay,
-  size: number,
+  sizes: { readonly size: number; readonly sizePublished: number },
   signed: SignedCheckpoint | undefined,
   facts: ChainFacts,
   findings: Findings,
@@ -104,7 +104,9 @@ async function judgePublished(
   const commits = facts.events.filter((event) => event.kind === 'committed')
   const anchored = commits.find(({ logSize }) => logSize === replay.size)
   // Where bundles are missing, the tiles over them cannot be recomputed, and the missing file is named already.
-  if (replay.size === size) await judgeTiles(source, replay.log, size, anchored?.logRoot, findings)
+  if (replay.size === sizes.size) {
+    await judgeTiles(source, replay.log, sizes.sizePublished, anchored?.logRoot, findings)
+  }
   if (signed !== undefined && replay.ledger !== null) judgeCheckpoint(signed, replay.ledger, commits, findings)
 }
 

@@ -2,7 +2,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { isCoded } from '../enclave/protocol/errors.ts'
 import type { Hash } from '../enclave/protocol/ids.ts'
-import { fromHex, toHash } from '../enclave/protocol/ids.ts'
+import { fromHex, HASH_BYTES, toHash } from '../enclave/protocol/ids.ts'
 import type { Checkpoint, Note } from '../enclave/protocol/note.ts'
 import { logOrigin, parseCheckpoint, parseNote, verifierKeyOf, verifyNote } from '../enclave/protocol/note.ts'
 import type { TileName } from '../enclave/protocol/tlog.ts'
@@ -25,6 +25,8 @@ import { entryHash, logRootAt } from './naive/trees.ts'
 
 export const CHECKPOINT_PATH = 'checkpoint'
 const HASH_LEVELS_PER_TILE = 8
+
+type HashTile = Extract<TileName, { kind: 'hashes' }>
 
 export type SignedCheckpoint = { readonly note: Note; readonly checkpoint: Checkpoint }
 
@@ -119,15 +121,16 @@ async function readBundle(
   return undefined
 }
 
-/** What a tile must hold; undefined when it reaches beyond the tree. */
-function expectedTile(tree: LogTree, name: Extract<TileName, { kind: 'hashes' }>): Uint8Array | undefined {
+/** What a tile must begin with, as far as the tree goes. */
+function expectedTile(tree: LogTree, name: HashTile): Uint8Array {
   const row = tree.levels[name.level * HASH_LEVELS_PER_TILE] ?? []
   const first = name.index * TILE_WIDTH
-  return row.length < first + name.width ? undefined : concatBytes(...row.slice(first, first + name.width))
+  return concatBytes(...row.slice(first, first + name.width))
 }
 
 /**
- * Compares every hash tile of a log of `size` with its entries, and, where files can be listed, every other tile too.
+ * Compares every hash tile of a log of `size` with the entries that were replayed, and, where files can be listed, every
+ * other tile too.
  * `anchoredRoot` decides who lies when a tile and its entries differ: the one that does not lead to the root on chain.
  */
 export async function judgeTiles(
@@ -137,7 +140,7 @@ export async function judgeTiles(
   anchoredRoot: Hash | undefined,
   findings: Findings,
 ): Promise<void> {
-  const entriesTrue = anchoredRoot === undefined || toHash(logRootAt(tree, size)) === anchoredRoot
+  const entriesTrue = anchoredRoot === undefined || toHash(logRootAt(tree, sizeOf(tree))) === anchoredRoot
   const seen = new Set<string>()
   for (const name of tilesOf(size)) {
     seen.add(tilePath(name))
@@ -150,8 +153,12 @@ export async function judgeTiles(
   }
 }
 
-function tilesOf(size: number): Extract<TileName, { kind: 'hashes' }>[] {
-  const names: Extract<TileName, { kind: 'hashes' }>[] = []
+function sizeOf(tree: LogTree): number {
+  return tree.levels[0]?.length ?? 0
+}
+
+function tilesOf(size: number): HashTile[] {
+  const names: HashTile[] = []
   for (let level = 0; size >= TILE_WIDTH ** level; level++) {
     const full = fullTiles(size, level)
     for (let index = 0; index < full; index++) names.push({ kind: 'hashes', level, index, width: TILE_WIDTH })
@@ -164,32 +171,39 @@ function tilesOf(size: number): Extract<TileName, { kind: 'hashes' }>[] {
 async function judgeTile(
   source: LogSource,
   tree: LogTree,
-  name: Extract<TileName, { kind: 'hashes' }>,
+  name: HashTile,
   entriesTrue: boolean,
   findings: Findings,
 ): Promise<void> {
   const expected = expectedTile(tree, name)
-  if (expected === undefined) return
+  if (expected.length === 0) return
   const path = tilePath(name)
   const entry = name.index * TILE_WIDTH ** (name.level + 1)
-  const got =
+  const bytes =
     (await source.read(path)) ??
-    (await source.read(tilePath({ ...name, width: TILE_WIDTH })))?.slice(0, expected.length)
-  if (got === undefined) return flag(findings, 'LOG_FILE_MISSING', { entry, subject: path }, 'a hash tile', 'none')
-  if (bytesEqual(expected, got)) return
+    (await source.read(tilePath({ ...name, width: TILE_WIDTH })))?.slice(0, name.width * HASH_BYTES)
+  if (bytes === undefined) return flag(findings, 'LOG_FILE_MISSING', { entry, subject: path }, 'a hash tile', 'none')
+  const got = bytes.slice(0, expected.length)
+  if (bytesEqual(expected, got) && bytes.length === name.width * HASH_BYTES) return
   const at = expected.findIndex((byte, index) => byte !== got[index])
-  const place = at < 0 ? `${got.length} bytes` : `another hash ${Math.floor(at / 32)}`
+  const place = at < 0 ? `${bytes.length} bytes` : `another hash ${Math.floor(at / HASH_BYTES)}`
   const bundle = tilePath({ kind: 'entries', index: name.index, width: name.width })
   if (!entriesTrue && name.level === 0) {
     flag(
       findings,
       'LOG_BUNDLE',
-      { entry: entry + Math.floor(Math.max(at, 0) / 32), subject: bundle },
+      { entry: entry + Math.floor(Math.max(at, 0) / HASH_BYTES), subject: bundle },
       `what ${path} and the chain hash`,
       place,
     )
   } else
-    flag(findings, 'LOG_TILE', { entry, subject: path }, `the hashes of ${expected.length / 32} entries below`, place)
+    flag(
+      findings,
+      'LOG_TILE',
+      { entry, subject: path },
+      `the hashes of ${expected.length / HASH_BYTES} entries below`,
+      place,
+    )
 }
 
 /** A bundle of another width than the one that was replayed: the same entries, or a lie to whoever reads that one. */

@@ -36,7 +36,7 @@ export type Treasury = {
 export type Reconciled = {
   readonly findings: Findings
   readonly notices: readonly Notice[]
-  readonly treasury: Treasury
+  readonly treasury: Treasury | null
 }
 
 type Judge = ReconcileInput & { readonly findings: Findings; readonly notices: Notice[] }
@@ -228,7 +228,7 @@ function judgeAuthority(judge: Judge): void {
 }
 
 /** Money leaves through settled bits and no other way. What came in leaves no event: it follows from balance and outflow. */
-function judgeTreasury(judge: Judge, settlements: readonly Settlement[]): Treasury {
+function judgeTreasury(judge: Judge, settlements: readonly Settlement[]): Treasury | null {
   const { facts, ledger } = judge
   const outflow = new Map<number, bigint>()
   for (const { event, payouts } of settlements) {
@@ -259,6 +259,8 @@ function judgeTreasury(judge: Judge, settlements: readonly Settlement[]): Treasu
   }
   if (facts.treasury === null) note(judge, 'HISTORY_UNREADABLE', 'treasury', 'old balances')
   const outflowWei = [...outflow.values()].reduce((sum, amount) => sum + amount, 0n)
+  // The balance is of now: it compares with everything paid, and says nothing beside a part of it.
+  if (settlements.length < facts.events.filter(({ kind }) => kind === 'settled').length) return null
   const { balanceWei } = facts.state
   noteDebts(judge, ledger, balanceWei)
   return { balanceWei, outflowWei, fundedWei: balanceWei + outflowWei }
