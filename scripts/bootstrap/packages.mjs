@@ -63,9 +63,10 @@ async function install() {
 
 // Under an older Node npm leaves out, without a word, native packages that ask for a newer one: hence npm under 24.
 function installCommand() {
-  if (hostMajor() >= NODE_MAJOR) return ['npm', 'ci', '--no-audit', '--no-fund']
+  if (hostMajor() >= NODE_MAJOR) return ['npm', 'ci', '--no-audit', '--no-fund', '--loglevel', 'error']
   const name = NODE_PACKAGES.get(`${platform}-${arch}`)
-  if (name !== undefined) return ['npx', '-y', '-p', `${name}@${NODE_VERSION}`, '-c', 'npm ci --no-audit --no-fund']
+  if (name !== undefined)
+    return ['npx', '-y', '-p', `${name}@${NODE_VERSION}`, '-c', 'npm ci --no-audit --no-fund --loglevel error']
   const line = platform === 'darwin' ? 'brew install node@24 && brew link --overwrite node@24' : 'nvm install 24'
   throw new StopLine(
     `No Node ${NODE_MAJOR} package fits ${platform}-${arch}. Install Node ${NODE_MAJOR} (type: ${line}), then type the same command again.`,
