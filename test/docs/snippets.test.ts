@@ -12,7 +12,7 @@ const PAGES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
   .split('\n')
   .filter((page) => page !== '' && existsSync(join(ROOT, page)))
 const LINK = /\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)/g
-const COMMAND = /(?:`|^)npm (?:run )?([a-z][a-z:]*)\b/gm
+const COMMAND = /(?:`|^)npm (?:run )?([a-z][a-z0-9:]*)\b/gm
 const NPM_OWN = new Set(['ci', 'install', 'run', 'start', 'test'])
 
 describe('the pages', function () {
