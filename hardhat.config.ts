@@ -27,7 +27,10 @@ const compiler = {
 
 // The deployed Livepeer contracts come from the older code generator. Their stand-ins are built the same way, so that
 // what a redemption costs, and with it every ratio in docs/GAS.md, is theirs and not flattered or worsened by ours.
-const livepeerCompiler = { ...compiler, settings: { ...compiler.settings, evmVersion: 'london', viaIR: false, optimizer: { enabled: true, runs: 200 } } }
+const livepeerCompiler = {
+  ...compiler,
+  settings: { ...compiler.settings, evmVersion: 'london', viaIR: false, optimizer: { enabled: true, runs: 200 } },
+}
 const livepeerSources = [
   'BondingManager',
   'Controller',

@@ -129,7 +129,12 @@ describe('who may call what', () => {
     const data = ['0x00000000', '0x8da5cb5b', '0xf2fde38b', '0x3659cfe6', '0x3ccfd60b'] as const
     for (const selector of data) {
       const call = stage().publicClient.call({ to: stage().anchor.address, data: selector })
-      expect(await call.then(() => 'answered', () => 'refused')).to.equal('refused')
+      expect(
+        await call.then(
+          () => 'answered',
+          () => 'refused',
+        ),
+      ).to.equal('refused')
     }
   })
 })
@@ -296,7 +301,8 @@ describe('rotateAuthority', () => {
     await approve(HEIR.address)
     const good = await aRotation(stage())
     const sig = await stage().signRotate(good)
-    const call = (rotation: typeof good, signature: Hex) => stage().anchor.simulate.rotateAuthority([rotation, signature])
+    const call = (rotation: typeof good, signature: Hex) =>
+      stage().anchor.simulate.rotateAuthority([rotation, signature])
     await call(good, sig)
     await refuses(call({ ...good, epoch: 1 }, sig), 'AnchorWrongEpoch', [2n, 1n])
     await refuses(call({ ...good, head: word(1) }, sig), 'AnchorStaleHead', [zeroHash, word(1)])

@@ -73,7 +73,9 @@ describe('a payee that re-enters the anchor (G4)', () => {
     const [told] = parseEventLogs({ abi: PAYEE_ABI, logs: receipt.logs, eventName: 'Reentered' })
     expect(told?.args.passed).to.equal(false)
     expect(await at().anchor.read.epoch()).to.equal(1)
-    await at().anchor.simulate.commitAndPay((await at().aPayment({ transfers: [{ recipient: payee, amountWei: 1n }] })).args)
+    await at().anchor.simulate.commitAndPay(
+      (await at().aPayment({ transfers: [{ recipient: payee, amountWei: 1n }] })).args,
+    )
   })
 
   it('lands no second commit of the sequence that is running', async () => {
@@ -116,7 +118,12 @@ for (const rules of RULES) {
       await at().pay({ tickets: [{ recipient: payees[0] ?? zeroAddress, amountWei: FACE_WEI }] })
       const data = await strayCall(at())
       const sent = at().stranger.sendTransaction({ to: WORLD.ticketBroker, data })
-      expect(await sent.then(() => 'redeemed', () => 'refused')).to.equal('refused')
+      expect(
+        await sent.then(
+          () => 'redeemed',
+          () => 'refused',
+        ),
+      ).to.equal('refused')
     })
   })
 }
@@ -144,7 +151,10 @@ describe('a payee of a transfer', () => {
   for (const name of ['RefusingPayee', 'GreedyPayee']) {
     it(`that is a ${name} loses its own bit and nobody else’s (G9)`, async () => {
       const bad = await deploy(at(), name)
-      const transfers = [bad, addressOf('one'), bad, addressOf('two')].map((recipient) => ({ recipient, amountWei: 3n }))
+      const transfers = [bad, addressOf('one'), bad, addressOf('two')].map((recipient) => ({
+        recipient,
+        amountWei: 3n,
+      }))
       const { receipt } = await at().pay({ transfers })
       const [settled] = parseEventLogs({ abi: ANCHOR_ABI, logs: receipt.logs, eventName: 'Settled' })
       expect(settled?.args.bitmap).to.equal(0b1010n)

@@ -42,7 +42,8 @@ export async function mutantBytecode(...names: readonly (keyof typeof CUTS)[]): 
   for (const path of interfaces) sources[path] = { content: await readFile(path, 'utf8') }
   const output = JSON.parse(require('solc').compile(JSON.stringify(compilerInput(sources))))
   const contract = output.contracts?.['contracts/LedgerAnchor.sol']?.LedgerAnchor
-  if (contract === undefined) throw new Error(`the mutant ${names.join(' ')} does not compile: ${output.errors?.[0]?.message}`)
+  if (contract === undefined)
+    throw new Error(`the mutant ${names.join(' ')} does not compile: ${output.errors?.[0]?.message}`)
   return `0x${contract.evm.bytecode.object}`
 }
 

@@ -138,7 +138,12 @@ describe('commitAndPay, relayed', () => {
 
   it('refuses ether that comes with a call', async () => {
     const sent = at().stranger.sendTransaction({ to: at().anchor.address, value: 9n, data: '0x12345678' })
-    expect(await sent.then(() => 'passed', () => 'refused')).to.equal('refused')
+    expect(
+      await sent.then(
+        () => 'passed',
+        () => 'refused',
+      ),
+    ).to.equal('refused')
   })
 })
 
@@ -169,7 +174,10 @@ describe('the form of payouts', () => {
     await refuses(tryPay(at(), { ...options, edit: cut(33) }), 'AnchorPayoutLength', [146n, 145n])
     await refuses(tryPay(at(), { ...options, edit: (p) => `${p}00` }), 'AnchorPayoutLength', [146n, 179n])
     await refuses(tryPay(at(), { ...options, edit: () => '0x' }), 'AnchorPayoutLength', [50n, 0n])
-    await refuses(tryPay(at(), { ...options, edit: (p) => p.slice(0, 2 + 98) as Hex }), 'AnchorPayoutLength', [50n, 49n])
+    await refuses(tryPay(at(), { ...options, edit: (p) => p.slice(0, 2 + 98) as Hex }), 'AnchorPayoutLength', [
+      50n,
+      49n,
+    ])
   })
 
   it('refuses a skip bit for a payout that is not there', async () => {

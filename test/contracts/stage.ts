@@ -1,5 +1,15 @@
 import { network } from 'hardhat'
-import { type Address, getAddress, getContract, type Hex, keccak256, parseEther, type TypedDataDomain, toHex, zeroHash } from 'viem'
+import {
+  type Address,
+  getAddress,
+  getContract,
+  type Hex,
+  keccak256,
+  parseEther,
+  type TypedDataDomain,
+  toHex,
+  zeroHash,
+} from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
 import { installWorld, readArtifact, TICKET_BROKER_ABI, WORLD, WORLD_ABI } from '../../scripts/chain/world.ts'
 import { ANCHOR_ABI } from './abi.ts'
@@ -59,7 +69,10 @@ export interface StageOptions {
 /**
  * A stage for the tests of one `describe`: opened once, and put back before each test. Call the answer inside tests.
  */
-export function useStage(options: StageOptions = {}, make: (options: StageOptions) => Promise<Stage> = openStage): () => Stage {
+export function useStage(
+  options: StageOptions = {},
+  make: (options: StageOptions) => Promise<Stage> = openStage,
+): () => Stage {
   let stage: Stage | undefined
   let snapshot: Awaited<ReturnType<Stage['tester']['takeSnapshot']>> | undefined
   before(async () => {
@@ -247,5 +260,18 @@ function actions(bare: Bare) {
     return sender.deposit
   }
 
-  return { signOpen, signOpenIn, signRotate, signCommit, anOpen, open, aCommit, aPayment, send, pay, depositWei, roundFields }
+  return {
+    signOpen,
+    signOpenIn,
+    signRotate,
+    signCommit,
+    anOpen,
+    open,
+    aCommit,
+    aPayment,
+    send,
+    pay,
+    depositWei,
+    roundFields,
+  }
 }

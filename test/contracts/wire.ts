@@ -1,13 +1,4 @@
-import {
-  type Address,
-  concat,
-  encodeAbiParameters,
-  getAddress,
-  type Hex,
-  keccak256,
-  numberToHex,
-  toHex,
-} from 'viem'
+import { type Address, concat, encodeAbiParameters, getAddress, type Hex, keccak256, numberToHex, toHex } from 'viem'
 import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
 
 /** winProb of a ticket that always wins, but for a hash of all ones. */
@@ -178,4 +169,3 @@ export function foldedHead(next: Hex, bitmap: bigint): Hex {
 
 /** A number as one 32-byte word. */
 export const word = (value: bigint | number): Hex => numberToHex(value, { size: 32 })
-
