@@ -13,8 +13,8 @@ import { type Hash, isHash, toHash } from '../enclave/protocol/ids.ts'
 import { EMPTY_LOG_ROOT, leafHash, nodeHash, rangeRoot } from '../enclave/protocol/log-tree.ts'
 import { decodeEntryBundle, decodeHashTile, encodeEntryBundle, TILE_WIDTH, tilePath } from '../enclave/protocol/tlog.ts'
 import { concatBytes } from '../enclave/protocol/words.ts'
-import { decodeEntries, logsOf, pathTo, readBoot, type Segment, storedEnd } from './boot-records.ts'
 import { readIfThere, writeDurably } from './durable-file.ts'
+import { EntryReader } from './entry-reader.ts'
 import type { DataPaths } from './paths.ts'
 
 export type Published = { readonly size: number; readonly root: Hash }
@@ -30,6 +30,7 @@ export type AuditLog = {
   published(): Promise<Published>
   /** Refuses AUDIT_STORE when entries are missing, LOG_MISMATCH when they don't have the anchored root. */
   publish(commit: FinalCommit): Promise<Published>
+  close(): Promise<void>
 }
 
 const SIZE_FILE = 'size.json'
@@ -39,7 +40,12 @@ const Size = z.strictObject({ size: z.int().nonnegative(), root: z.string().refi
 const EMPTY: Published = { size: 0, root: toHash(EMPTY_LOG_ROOT) }
 
 export function openAuditLog(paths: DataPaths): AuditLog {
-  return { published: () => readPublished(paths), publish: (commit) => publish(paths, commit) }
+  const reader = new EntryReader(paths)
+  return {
+    published: () => readPublished(paths),
+    publish: (commit) => publish(paths, reader, commit),
+    close: () => reader.close(),
+  }
 }
 
 async function readPublished(paths: DataPaths): Promise<Published> {
@@ -47,10 +53,10 @@ async function readPublished(paths: DataPaths): Promise<Published> {
   return bytes === undefined ? EMPTY : Size.parse(JSON.parse(bytes.toString('utf8')))
 }
 
-async function publish(paths: DataPaths, commit: FinalCommit): Promise<Published> {
+async function publish(paths: DataPaths, reader: EntryReader, commit: FinalCommit): Promise<Published> {
   const before = await readPublished(paths)
   if (commit.logSize <= before.size) return before
-  const entries = await entriesBetween(paths, commit.session, before.size, commit.logSize)
+  const entries = await reader.between(commit.session, before.size, commit.logSize)
   const store = new TileStore(paths.audit)
   await store.append(before.size, entries)
   const root = await store.root(commit.logSize)
@@ -65,55 +71,6 @@ async function publish(paths: DataPaths, commit: FinalCommit): Promise<Published
   if (commit.checkpoint !== undefined) await writeDurably(join(paths.audit, 'checkpoint'), commit.checkpoint)
   await store.dropPartials(before.size, commit.logSize)
   return after
-}
-
-/** Entries from..to−1 as the boot `session` has them, through the boots that it goes back to. */
-export async function entriesBetween(
-  paths: DataPaths,
-  session: string,
-  from: number,
-  to: number,
-): Promise<Uint8Array[]> {
-  const boot = await readBoot(paths, session)
-  if (boot === undefined)
-    throw new CodedError('AUDIT_STORE', `expected the records of boot ${session}, they are missing`)
-  const logs = logsOf(paths, boot)
-  const end = await storedEnd(logs)
-  await closeBoth(logs)
-  const entries: Uint8Array[] = []
-  for (const segment of await pathTo(paths, session, end)) await collect(paths, segment, from, to, entries)
-  if (entries.length !== to - from) {
-    throw new CodedError('AUDIT_STORE', `expected entries ${from} to ${to}, ${entries.length} of them are stored`)
-  }
-  return entries
-}
-
-async function collect(
-  paths: DataPaths,
-  segment: Segment,
-  from: number,
-  to: number,
-  into: Uint8Array[],
-): Promise<void> {
-  const boot = await readBoot(paths, segment.session)
-  if (boot === undefined) throw new CodedError('AUDIT_STORE', `expected the records of boot ${segment.session}`)
-  const logs = logsOf(paths, boot)
-  try {
-    await logs.entries.refresh()
-    for await (const payload of logs.entries.read(segment.from, segment.to)) {
-      const { firstIndex, entries } = decodeEntries(payload)
-      if (firstIndex >= to) return
-      const skip = Math.max(0, from + into.length - firstIndex)
-      for (const entry of entries.slice(skip, Math.max(skip, to - firstIndex))) into.push(entry)
-    }
-  } finally {
-    await closeBoth(logs)
-  }
-}
-
-async function closeBoth(logs: ReturnType<typeof logsOf>): Promise<void> {
-  await logs.sealed.close()
-  await logs.entries.close()
 }
 
 /** Tiles on disk. Within one publication every tile that was read or written is kept. */

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { CodedError } from '../enclave/protocol/errors.ts'
 import { type Address, toAddress } from '../enclave/protocol/ids.ts'
 import { SHARDS_MAX } from '../queues/names.ts'
+import { STALLED_INTERVAL_MS } from '../queues/options.ts'
 import { type DataPaths, inData, pathsOf } from './paths.ts'
 
 export const RPC_URLS_MAX = 8
@@ -39,7 +40,7 @@ export const HostSettings = z.strictObject({
   wrappingKey: z.string().default('keys/wrapping.key'),
   genesis: z.string().default('genesis.json'),
   journal: z.string().default('journal/ledger-events.log'),
-  /** Asks the enclave for a receipt of each applied line; they are stored beside the audit log. */
+  /** Asks the enclave for a receipt of each applied line; they are kept in DATA/receipts. */
   receipts: z.boolean().default(false),
   settleDepthBlocks: z.int().min(0).max(100_000).default(SETTLE_DEPTH_BLOCKS),
   finality: finality.default('finalized'),
@@ -52,6 +53,8 @@ export const HostSettings = z.strictObject({
   resendMs: spanMs.default(2_000),
   /** The same commit is signed again with a higher fee after this long without landing. */
   bumpMs: spanMs.default(30_000),
+  /** A stage that died with a job in hand is replaced after at most three of these. */
+  stalledIntervalMs: z.int().min(500).max(600_000).default(STALLED_INTERVAL_MS),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
 })
 export type HostSettings = z.infer<typeof HostSettings>

@@ -28,6 +28,7 @@ export type Context = {
 export function openContext(config: HostConfig, log: Log, now: () => number = Date.now): Context {
   const enclave = openEnclaveClient(config.enclaveEndpoint)
   const records = openRecordStore(enclave, config.paths)
+  const audit = openAuditLog(config.paths)
   return {
     config,
     policy: readPolicy(config.genesis),
@@ -36,11 +37,12 @@ export function openContext(config: HostConfig, log: Log, now: () => number = Da
     chain: openChain(config),
     outbox: openOutbox(config.paths),
     records,
-    audit: openAuditLog(config.paths),
+    audit,
     control: openControl(config.paths),
     now,
     close: async () => {
       await records.close()
+      await audit.close()
       enclave.close()
     },
   }

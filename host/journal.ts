@@ -60,6 +60,7 @@ class Reader implements JournalReader {
   #cursor: Mark = START
   #seen = { inode: 0, size: 0, modifiedMs: 0 }
   #checkAtMs = 0
+  #isUnchecked = true
   #difference: Difference | undefined
   #savedAtMs = 0
   #savedMarks = -1
@@ -100,6 +101,7 @@ class Reader implements JournalReader {
 
   async difference(): Promise<Difference | undefined> {
     this.#checkAtMs = 0
+    this.#isUnchecked = true
     return this.#recheck()
   }
 
@@ -131,21 +133,21 @@ class Reader implements JournalReader {
     return trusted.findLast(({ line }) => line <= index) ?? START
   }
 
-  /** Reads everything again when the file is new to us, looks other than grown, or it is time. */
+  /** Reads everything again when the file is new to us, looks other than grown, or has grown and it is time. */
   async #recheck(): Promise<Difference | undefined> {
+    const before = this.#seen
     const seen = await this.#stat()
-    const grown =
-      seen.inode === this.#seen.inode && (seen.size > this.#seen.size || seen.modifiedMs === this.#seen.modifiedMs)
-    const due = this.#now() >= this.#checkAtMs
-    const untouched = grown && seen.size === this.#seen.size
     this.#seen = seen
-    if (this.#marks !== undefined && grown && (untouched || !due)) return this.#difference
+    const isSame = seen.inode === before.inode && seen.size === before.size && seen.modifiedMs === before.modifiedMs
+    const isGrown = seen.inode === before.inode && seen.size > before.size
+    if (!isSame) this.#isUnchecked = true
+    const isDue = this.#isUnchecked && this.#now() >= this.#checkAtMs
+    if (this.#marks !== undefined && (isSame || isGrown) && !isDue) return this.#difference
     const startMs = this.#now()
-    const known = this.#marks ?? (await this.#index.load())
-    this.#difference = await this.#compare(known)
-    this.#marks = known
-    const costMs = this.#now() - startMs
-    this.#checkAtMs = this.#now() + Math.max(RECHECK_MS_MIN, RECHECK_COST_FACTOR * costMs)
+    this.#marks ??= await this.#index.load()
+    this.#difference = await this.#compare(this.#marks)
+    this.#isUnchecked = false
+    this.#checkAtMs = this.#now() + Math.max(RECHECK_MS_MIN, RECHECK_COST_FACTOR * (this.#now() - startMs))
     return this.#difference
   }
 

@@ -12,6 +12,9 @@ export type DataPaths = {
   readonly outbox: string
   readonly outboxArchive: string
   readonly control: string
+  readonly receipts: string
+  /** When the last canary was consumed. */
+  readonly canary: string
   readonly journalIndex: string
 }
 
@@ -27,6 +30,8 @@ export function pathsOf(root: string): DataPaths {
     outbox: join(root, 'outbox'),
     outboxArchive: join(root, 'outbox', 'archive'),
     control: join(root, 'control'),
+    receipts: join(root, 'receipts'),
+    canary: join(root, 'control', 'canary.json'),
     journalIndex: join(root, 'journal.index'),
   }
 }

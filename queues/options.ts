@@ -6,9 +6,10 @@ import type { JobsOptions, QueueOptions, WorkerOptions } from 'bullmq'
 import type { Redis, RedisOptions } from 'ioredis'
 import { dedupIdOf, prefixOf, type Stage } from './names.ts'
 
-/** A run longer than this without a renewed lock counts as stalled, and the job is given away. */
-export const LOCK_DURATION_MS = 60_000
+/** How long a job of a dead worker stays with it at most. Shorter is safe: a doubled look does nothing twice. */
 export const STALLED_INTERVAL_MS = 30_000
+/** A lock lives two intervals, and is renewed at half of its life. */
+const LOCK_INTERVALS = 2
 /** One strike, the default, would strand a shard in `failed` after one stall. */
 export const STALLED_MAX = 10
 export const DRAIN_DELAY_MS = 2_000
@@ -52,14 +53,18 @@ export function queueOptions(shard: number, redis: Redis): QueueOptions {
   }
 }
 
-export function workerOptions(shard: number, redis: Redis): WorkerOptions {
+export function workerOptions(
+  shard: number,
+  redis: Redis,
+  stalledIntervalMs: number = STALLED_INTERVAL_MS,
+): WorkerOptions {
   return {
     connection: redis,
     prefix: prefixOf(shard),
     autorun: false,
     concurrency: DRAINS_AT_ONCE_MAX,
-    lockDuration: LOCK_DURATION_MS,
-    stalledInterval: STALLED_INTERVAL_MS,
+    lockDuration: stalledIntervalMs * LOCK_INTERVALS,
+    stalledInterval: stalledIntervalMs,
     maxStalledCount: STALLED_MAX,
     drainDelay: toSeconds(DRAIN_DELAY_MS),
     ...keepJobs(),

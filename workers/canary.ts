@@ -1,5 +1,4 @@
 /** Consumes the canary's pings and notes when the last one came: a healthy Redis does not prove that jobs are consumed. */
-import { join } from 'node:path'
 import { Worker } from 'bullmq'
 import type { Context } from '../host/context.ts'
 import { writeDurably } from '../host/durable-file.ts'
@@ -9,23 +8,19 @@ import { parseDrainJob } from '../queues/jobs.ts'
 import { CANARY_QUEUE } from '../queues/names.ts'
 import { workerOptions } from '../queues/options.ts'
 
-export const CANARY_FILE = 'canary.json'
-
 export function startCanary(context: Context): { close(): Promise<void> } {
   const { config, log } = context
   const onError = (error: Error) => log.debug(shownError(error), 'canary')
   const redis = connectRedis(config.redisUrl, 'worker', onError)
   const note = async (data: unknown) => {
     parseDrainJob(data)
-    await writeDurably(
-      join(config.paths.control, CANARY_FILE),
-      JSON.stringify({ atMs: context.now(), pid: process.pid }),
-    )
+    await writeDurably(config.paths.canary, JSON.stringify({ atMs: context.now(), pid: process.pid }))
   }
-  const worker = new Worker(CANARY_QUEUE, (job) => note(job.data), workerOptions(config.shard, redis)).on(
-    'error',
-    onError,
-  )
+  const worker = new Worker(
+    CANARY_QUEUE,
+    (job) => note(job.data),
+    workerOptions(config.shard, redis, config.stalledIntervalMs),
+  ).on('error', onError)
   const running = worker.run()
   return {
     close: async () => {

@@ -55,7 +55,7 @@ export function startStage(stage: Stage, context: Context, doorbell: Doorbell): 
   const worker = new Worker(
     QUEUE_OF_STAGE[stage],
     (job, _token, signal) => handle(job.data, signal),
-    workerOptions(config.shard, redis),
+    workerOptions(config.shard, redis, config.stalledIntervalMs),
   )
   worker.on('error', (error) => log.debug({ stage, ...shownError(error) }, 'worker'))
   worker.on('failed', (_job, error) => {

@@ -22,6 +22,7 @@ import { type Redis, startRedis } from '../../scripts/redis/redis.ts'
 
 export const ROOT = join(import.meta.dirname, '..', '..')
 export const PAYEES = 3
+export const TREASURY_WEI: Wei = ether('10')
 const BLOCK_MS = 250
 const POLL_MS = 50
 
@@ -67,7 +68,7 @@ export async function startWorld(overrides: { readonly [key: string]: unknown } 
     guardian: devAccount(DEV_ACCOUNTS.guardian).address,
     transcoders: payees,
     roundLengthBlocks: 10_000n,
-    treasuryWei: ether('10'),
+    treasuryWei: TREASURY_WEI,
     artifactsPath: join(ROOT, 'artifacts'),
   })
   const policy = policyOf(deployment)
@@ -95,6 +96,7 @@ export async function startWorld(overrides: { readonly [key: string]: unknown } 
     settleDepthBlocks: 1,
     payoutIntervalMs: 1_000,
     resendMs: 1_000,
+    stalledIntervalMs: 1_000,
     logLevel: process.env['PIPELINE_LOG'] ?? 'silent',
     ...overrides,
   }

@@ -7,6 +7,7 @@ import type { ApplyEventsResult } from '../../enclave/protocol/method-results.ts
 import type { Context } from '../../host/context.ts'
 import { type Batch, type JournalReader, openJournal } from '../../host/journal.ts'
 import { indexFile } from '../../host/journal-index.ts'
+import { storeReceipts } from '../../host/receipts.ts'
 import type { Stage } from '../../queues/names.ts'
 import { BATCH_LINES_MAX, nextBatchLines, planIngest } from './plan.ts'
 
@@ -63,6 +64,7 @@ async function perform(
   switch (answer.kind) {
     case 'ack':
       await context.records.store(session, answer.records)
+      await storeReceipts(context.config.paths, session, answer.receipts)
       for (const { line, code } of answer.refused) context.log.debug({ line, code }, 'line refused')
       context.log.info(
         { journalSize: answer.journalSize, applied: answer.applied, refused: answer.refused.length },
