@@ -18,7 +18,10 @@ export function isPaid(bitmap: bigint, position: number): boolean {
 export function judgePayments(judge: Judge, settlements: readonly Settlement[]): void {
   for (const settlement of settlements) judgeCall(judge, settlement)
   const byTransaction = Map.groupBy(settlements, ({ event }) => event.transaction)
-  for (const [transaction, group] of byTransaction) judgeTickets(judge, transaction, group)
+  const events = Map.groupBy(judge.facts.brokerEvents, ({ transaction }) => transaction)
+  for (const [transaction, group] of byTransaction) {
+    judgeTickets(judge, transaction, group, events.get(transaction) ?? [])
+  }
 }
 
 function judgeCall(judge: Judge, settlement: Settlement): void {
@@ -85,8 +88,12 @@ function noteUnpaid(judge: Judge, { event, payouts }: Settlement, skip: bigint):
 }
 
 /** In this very transaction, the broker moves the whole amount of each paid ticket to its recipient, once, and nothing else of ours. */
-function judgeTickets(judge: Judge, transaction: Hash, group: readonly Settlement[]): void {
-  const events = judge.facts.brokerEvents.filter((event) => event.transaction === transaction)
+function judgeTickets(
+  judge: Judge,
+  transaction: Hash,
+  group: readonly Settlement[],
+  events: readonly BrokerEvent[],
+): void {
   const redeemed = events.filter(({ kind }) => kind === 'redeemed')
   const expected = new Set<bigint>()
   for (const { event, payouts, authority } of group) {

@@ -115,6 +115,8 @@ function judgeOrder(judge: Judge): void {
 function judgeCommits(judge: Judge): Settlement[] {
   const { ledger, facts } = judge
   const settled = new Map(eventsOf(judge, 'settled').map((event) => [event.sequence, event]))
+  const records = new Map(ledger.commits.map((record) => [record.hash, record]))
+  const authorities = authoritiesOf(facts)
   const settlements: Settlement[] = []
   for (const event of eventsOf(judge, 'committed')) {
     const replayed = judge.headers.get(event.logSize)
@@ -124,11 +126,15 @@ function judgeCommits(judge: Judge): Settlement[] {
     }
     judgeHeader(judge, event, replayed)
     const settledEvent = settled.get(event.sequence)
-    const record = ledger.commits.find(({ hash }) => hash === event.next)
+    const record = records.get(event.next)
     judgeEntries(judge, event, settledEvent, record)
     const payouts = record?.payouts ?? (ledger.reserve?.sequence === event.sequence ? ledger.reserve.payouts : null)
     if (settledEvent !== undefined)
-      settlements.push({ event: settledEvent, payouts: payouts ?? [], authority: authorityAt(facts, event) })
+      settlements.push({
+        event: settledEvent,
+        payouts: payouts ?? [],
+        authority: authorities.get(event) ?? facts.state.authority,
+      })
   }
   return settlements
 }
@@ -273,13 +279,15 @@ function noteDebts(judge: Judge, ledger: Ledger, balanceWei: bigint): void {
   if (balanceWei < owedWei) note(judge, 'TREASURY_SHORT', 'treasury', `${balanceWei} wei held, ${owedWei} wei owed`)
 }
 
-function authorityAt(facts: ChainFacts, commit: Committed): Address {
-  let authority = facts.state.authority
+/** The authority that the anchor had at each commit. */
+function authoritiesOf(facts: ChainFacts): ReadonlyMap<Committed, Address> {
+  const known = new Map<Committed, Address>()
+  let { authority } = facts.state
   for (const event of facts.events) {
-    if (event === commit) return authority
     if (event.kind === 'appointed' || event.kind === 'rotated') authority = event.authority
+    if (event.kind === 'committed') known.set(event, authority)
   }
-  return authority
+  return known
 }
 
 type EventOf<K> = Extract<ChainFacts['events'][number], { kind: K }>

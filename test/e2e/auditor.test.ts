@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { assert } from 'chai'
 import { main } from '../../auditor/main.ts'
 import { concatBytes } from '../../enclave/protocol/words.ts'
@@ -83,6 +85,13 @@ describe('auditor: a ledger on the embedded chain', function () {
     assert.deepEqual(told.findings, [])
     assert.equal(exit, 0)
     assert.deepInclude(told as object, { format: 'anchorhold-audit/1', verdict: 'clean', sequence: 5, commits: 5 })
+  })
+
+  it('tells people the same, as a program of its own', async () => {
+    const words = ['auditor/main.ts', '--rpc', stage.url, '--anchor', stage.anchor, '--log', published, '--depth', '0']
+    const { stdout } = await promisify(execFile)(process.execPath, words)
+    assert.match(stdout, /CLEAN/)
+    assert.match(stdout, /5 commits, up to sequence 5/)
   })
 
   it('says that treasury is what came in less what was paid', async () => {
