@@ -2,6 +2,7 @@
 pragma solidity ^0.8.37;
 
 import {ILedgerAnchor} from "./interfaces/ILedgerAnchor.sol";
+import {HEAD_BYTES, Payouts, TICKET_BYTES, TRANSFER_BYTES} from "./Payouts.sol";
 import {ITicketBroker} from "./interfaces/ITicketBroker.sol";
 
 /// @title LedgerAnchor
@@ -17,12 +18,6 @@ contract LedgerAnchor is ILedgerAnchor {
     bytes32 private constant ROTATE_TYPEHASH =
         keccak256("Rotate(uint48 epoch,bytes32 head,address newAuthority,bytes32 attestationDigest)");
 
-    // The bitmap has 256 bits and skip 128: a payout without a bit would be paid and then counted as unpaid.
-    uint256 private constant PAYOUTS_MAX = 128;
-    uint256 private constant PAYOUT_ID_MAX = type(uint32).max;
-    uint256 private constant HEAD_BYTES = 50;
-    uint256 private constant TICKET_BYTES = 96;
-    uint256 private constant TRANSFER_BYTES = 32;
     uint256 private constant AMOUNT_MASK = 0xffffffffffffffffffffffff;
     uint256 private constant PAYOUT_ID_MASK = 0xffffffffffffffff;
     uint256 private constant SIGNATURE_BYTES = 65;
@@ -191,7 +186,7 @@ contract LedgerAnchor is ILedgerAnchor {
 
     /// @dev Pays what is not skipped and tells, bit by bit, what was paid.
     function _pay(bytes calldata payouts, uint256 skip) private returns (uint256 bitmap) {
-        (uint256 tickets, uint256 count) = _requireForm(payouts, skip);
+        (uint256 tickets, uint256 count) = Payouts.requireForm(payouts, skip);
         bitmap = ((1 << count) - 1) & ~skip;
         uint256 transfersAt = HEAD_BYTES + TICKET_BYTES * tickets;
         uint256 ticketSum = _sum(payouts, bitmap, 0, tickets, HEAD_BYTES, TICKET_BYTES);
@@ -201,33 +196,6 @@ contract LedgerAnchor is ILedgerAnchor {
         // deposit stands, anyone who holds a stray ticket of ours could redeem it.
         if (ticketSum != 0) _payTickets(payouts, tickets, bitmap, ticketSum);
         if (count != tickets) bitmap = _payTransfers(payouts, transfersAt, tickets, bitmap);
-    }
-
-    /// @dev Refuses payouts of any other form than the packed one. From here on, words are read without bounds.
-    function _requireForm(bytes calldata payouts, uint256 skip) private pure returns (uint256 tickets, uint256 count) {
-        if (payouts.length < HEAD_BYTES) revert AnchorPayoutLength(HEAD_BYTES, payouts.length);
-        tickets = uint16(bytes2(payouts[48:50]));
-        if (tickets > PAYOUTS_MAX) revert AnchorPayoutCount(PAYOUTS_MAX, tickets);
-        uint256 transfersAt = HEAD_BYTES + TICKET_BYTES * tickets;
-        if (payouts.length < transfersAt || (payouts.length - transfersAt) % TRANSFER_BYTES != 0) {
-            revert AnchorPayoutLength(transfersAt, payouts.length);
-        }
-        count = tickets + (payouts.length - transfersAt) / TRANSFER_BYTES;
-        if (count == 0 || count > PAYOUTS_MAX) revert AnchorPayoutCount(PAYOUTS_MAX, count);
-        if (skip >> count != 0) revert AnchorSkip((1 << count) - 1, skip);
-        _requireHead(payouts, tickets, count);
-    }
-
-    /// @dev Round fields stand if and only if there are tickets: with both zero, go-livepeer hashes another ticket.
-    function _requireHead(bytes calldata payouts, uint256 tickets, uint256 count) private pure {
-        uint256 round = uint64(bytes8(payouts[0:8]));
-        bytes32 roundHash = bytes32(payouts[8:40]);
-        bool complete = round != 0 && roundHash != 0;
-        bool empty = round == 0 && roundHash == 0;
-        if (tickets == 0 ? !empty : !complete) revert AnchorRound(tickets, round, roundHash);
-        uint256 firstPayoutId = uint64(bytes8(payouts[40:48]));
-        if (firstPayoutId == 0) revert AnchorPayoutId(1, 0);
-        if (firstPayoutId + count - 1 > PAYOUT_ID_MAX) revert AnchorPayoutId(PAYOUT_ID_MAX, firstPayoutId + count - 1);
     }
 
     /// @dev Adds up `count` payouts of `step` bytes from `offset`, number `first` being the first of them, as far as
@@ -241,7 +209,7 @@ contract LedgerAnchor is ILedgerAnchor {
         uint256 broker = uint160(address(ticketBroker));
         uint256 refused = type(uint256).max;
         // Assembly, since every payout passes here: without the jumps of `||` it takes 110 gas less each. 128 amounts
-        // below 2⁹⁶ can't overflow, and `_requireForm` has held the last line against the calldata's length.
+        // below 2⁹⁶ can't overflow, and `requireForm` has held the last line against the calldata's length.
         assembly ("memory-safe") {
             let line := add(payouts.offset, offset)
             let bits := shr(first, bitmap)
@@ -260,7 +228,7 @@ contract LedgerAnchor is ILedgerAnchor {
                 bits := shr(1, bits)
             }
         }
-        if (refused != type(uint256).max) _revertPayee(first + refused, _word(payouts, offset + refused * step));
+        if (refused != type(uint256).max) _revertPayee(first + refused, Payouts.word(payouts, offset + refused * step));
     }
 
     /// @dev Says what is wrong with the payout that `_sum` refused.
@@ -286,10 +254,10 @@ contract LedgerAnchor is ILedgerAnchor {
         uint256 broker = uint160(address(ticketBroker));
         bytes memory call_ = _redeemCall(payouts, payer);
         // The session in front keeps a stray of another boot from having a ticket's hash.
-        uint256 rand = (uint256(uint160(session)) << 64) | uint64(bytes8(payouts[40:48]));
+        uint256 rand = (uint256(uint160(session)) << 64) | Payouts.firstPayoutId(payouts);
         uint256 failed = type(uint256).max;
         // Assembly, since a commit runs this up to 128 times: words are patched in place, lines are read without the
-        // bounds check that `_requireForm` has done for all, and nothing of the (empty) answer is copied.
+        // bounds check that `requireForm` has done for all, and nothing of the (empty) answer is copied.
         assembly ("memory-safe") {
             let input := add(call_, 32)
             let inputBytes := mload(call_)
@@ -325,7 +293,7 @@ contract LedgerAnchor is ILedgerAnchor {
         ITicketBroker.Ticket memory ticket;
         ticket.sender = payer;
         ticket.winProb = type(uint256).max;
-        ticket.auxData = abi.encode(uint256(uint64(bytes8(payouts[0:8]))), bytes32(payouts[8:40]));
+        ticket.auxData = abi.encode(Payouts.round(payouts), Payouts.roundHash(payouts));
         return abi.encodeCall(ITicketBroker.redeemWinningTicket, (ticket, new bytes(SIGNATURE_BYTES), 0));
     }
 
@@ -350,7 +318,7 @@ contract LedgerAnchor is ILedgerAnchor {
         unchecked {
             for (; offset < payouts.length; (offset += TRANSFER_BYTES, bit <<= 1)) {
                 if (bitmap & bit == 0) continue;
-                uint256 line = _word(payouts, offset);
+                uint256 line = Payouts.word(payouts, offset);
                 uint256 gasLeft = gasleft();
                 if (gasLeft < TRANSFER_GAS_MIN) revert AnchorGas(TRANSFER_GAS_MIN, gasLeft);
                 bool paid;
@@ -418,12 +386,5 @@ contract LedgerAnchor is ILedgerAnchor {
 
     function _emitCommitted(Commit calldata c) private {
         emit Committed(c.epoch, c.sequence, c.prev, c.next, c.balanceRoot, c.logRoot, c.logSize);
-    }
-
-    /// @dev The 32 bytes at `offset`, without the bounds check that `_requireForm` has done for all.
-    function _word(bytes calldata data, uint256 offset) private pure returns (uint256 word) {
-        assembly ("memory-safe") {
-            word := calldataload(add(data.offset, offset))
-        }
     }
 }
