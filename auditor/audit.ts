@@ -1,6 +1,7 @@
 /** One audit: the published log, its replay, the chain, and the journal where it is given. */
 import { createHash } from 'node:crypto'
 import { keccak256 } from 'viem'
+import type { Payout } from '../enclave/protocol/entry.ts'
 import { installHashes } from '../enclave/protocol/hash.ts'
 import type { Address, Hash } from '../enclave/protocol/ids.ts'
 import { readChain } from './chain.ts'
@@ -10,7 +11,8 @@ import type { LogSource } from './log-source.ts'
 import { openLogSource } from './log-source.ts'
 import type { Finding, Findings } from './naive/finding.ts'
 import { newFindings } from './naive/finding.ts'
-import type { Replay } from './naive/ledger.ts'
+import type { Ledger, Replay } from './naive/ledger.ts'
+import { isPaid } from './payments.ts'
 import type { SignedCheckpoint } from './published-log.ts'
 import { judgeCheckpoint, judgeTiles, readCheckpoint, readEntries } from './published-log.ts'
 import type { ReplayedHeader, Treasury } from './reconcile.ts'
@@ -45,6 +47,7 @@ export type AuditReport = {
   readonly commits: number
   readonly entries: number
   readonly logRoot: Hash
+  /** After the newest audited commit, as the chain settled it. */
   readonly ledger: LedgerSummary | null
   readonly treasury: Treasury | null
   readonly findings: readonly Finding[]
@@ -60,7 +63,8 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const commits = facts.events.filter((event) => event.kind === 'committed').filter(({ sequence }) => sequence <= at)
   const source = openLogSource(options.log)
   const published = newFindings()
-  const signed = await readCheckpoint(source, published)
+  // Before the first commit there is nothing to publish, and nothing to miss.
+  const signed = await readCheckpoint(source, facts.state.sequence === 0 ? newFindings() : published)
   const sizePublished = signed?.checkpoint.size ?? commits.at(-1)?.logSize ?? 0
   const size = options.at === undefined ? sizePublished : Math.min(sizePublished, commits.at(-1)?.logSize ?? 0)
   const replayed = await replayLog(source, size, sizePublished, commits, published)
@@ -141,11 +145,31 @@ async function judgeLedger(gathered: Gathered): Promise<AuditReport> {
     commits: commits.length,
     entries: told.entries,
     logRoot: told.logRoot,
-    ledger: told.ledger,
+    ledger: told.ledger === null || ledger === null ? null : landed(told.ledger, ledger, replay.size, gathered),
     treasury: chain?.treasury ?? null,
     findings,
     findingsDropped: all.reduce((sum, { dropped }) => sum + dropped, 0),
     notices: [...(chain?.notices ?? []), ...notices],
+  }
+}
+
+/**
+ * The log is published up to the entry before its newest commit: what that commit did stands on the chain alone, and is
+ * added here, so that a report's figures are those of one moment.
+ */
+function landed(told: LedgerSummary, ledger: Ledger, size: number, { facts, commits }: Gathered): LedgerSummary {
+  const commit = commits.find(({ logSize }) => logSize === size)
+  if (commit === undefined) return told
+  const settled = facts.events.find((event) => event.kind === 'settled' && event.sequence === commit.sequence)
+  const bitmap = settled?.kind === 'settled' ? settled.bitmap : 0n
+  const payouts = ledger.reserve?.payouts ?? []
+  const sum = (list: readonly Payout[]): bigint => list.reduce((total, { wei }) => total + wei, 0n)
+  return {
+    ...told,
+    sequence: commit.sequence,
+    head: settled?.kind === 'settled' ? settled.head : commit.next,
+    paidWei: told.paidWei + sum(payouts.filter((_, position) => isPaid(bitmap, position))),
+    reservedWei: told.reservedWei - sum(payouts),
   }
 }
 

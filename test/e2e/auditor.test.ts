@@ -40,6 +40,7 @@ describe('auditor: a ledger on the embedded chain', function () {
     if (root !== undefined) await rm(root, { recursive: true, force: true })
   })
 
+  type Texts = { [name: string]: string }
   type Told = {
     verdict: string
     code?: string
@@ -96,10 +97,15 @@ describe('auditor: a ledger on the embedded chain', function () {
 
   it('says that treasury is what came in less what was paid', async () => {
     const { told } = await audit(published)
-    const treasury = (told as unknown as { treasury: { balanceWei: string; outflowWei: string; fundedWei: string } })
-      .treasury
-    assert.equal(BigInt(treasury.fundedWei), 20n * 10n ** 18n)
-    assert.isAbove(Number(BigInt(treasury.outflowWei) / 10n ** 15n), 0)
+    const { treasury, ledger } = told as unknown as { treasury: Texts; ledger: Texts }
+    assert.equal(BigInt(treasury['fundedWei'] ?? ''), 20n * 10n ** 18n)
+    assert.notEqual(treasury['outflowWei'], '0')
+    assert.deepInclude(ledger as object, {
+      paidWei: treasury['outflowWei'],
+      reservedWei: '0',
+      sequence: 5,
+      head: stage.log.state.head,
+    })
   })
 
   it('lists the payout that was skipped and the commit that never landed', async () => {
