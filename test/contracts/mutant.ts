@@ -37,7 +37,9 @@ export const CUTS = {
 export async function mutantBytecode(...names: readonly (keyof typeof CUTS)[]): Promise<Hex> {
   let source = await readFile('contracts/LedgerAnchor.sol', 'utf8')
   for (const name of names) source = cut(source, name)
-  const beside = ['Payouts', 'interfaces/ILedgerAnchor', 'interfaces/ITicketBroker'].map((name) => `contracts/${name}.sol`)
+  const beside = ['Payouts', 'interfaces/ILedgerAnchor', 'interfaces/ITicketBroker'].map(
+    (name) => `contracts/${name}.sol`,
+  )
   const sources: Record<string, { content: string }> = { 'contracts/LedgerAnchor.sol': { content: source } }
   for (const path of beside) sources[path] = { content: await readFile(path, 'utf8') }
   const output = JSON.parse(require('solc').compile(JSON.stringify(compilerInput(sources))))

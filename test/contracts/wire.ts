@@ -137,7 +137,7 @@ export function ticketHash(ticket: Ticket): Hex {
 }
 
 /** r ‖ s ‖ v and its EIP-2098 form. */
-export async function signTicket(signer: PrivateKeyAccount, ticket: Ticket) {
+export async function signTicket(signer: Pick<PrivateKeyAccount, 'signMessage'>, ticket: Ticket) {
   const full = await signer.signMessage({ message: { raw: ticketHash(ticket) } })
   return { full, compact: compactOf(full) }
 }
