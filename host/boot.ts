@@ -9,7 +9,8 @@ import { type Address, toHex } from '../enclave/protocol/ids.ts'
 import type { OpenSessionResult, StatusResult } from '../enclave/protocol/method-results.ts'
 import { GENESIS_ITEMS_PER_CALL_MAX, RECORDS_PER_CALL_MAX } from '../enclave/protocol/methods.ts'
 import { type Wei, wei } from '../enclave/protocol/money.ts'
-import { readBoot, writeBoot } from './boot-records.ts'
+import { openAuditLog } from './audit-log.ts'
+import { readBoot, readBoots, writeBoot } from './boot-records.ts'
 import type { AnchorFacts } from './chain.ts'
 import type { Context } from './context.ts'
 import { readIfThere } from './durable-file.ts'
@@ -77,10 +78,21 @@ async function begin(context: BootContext, status: StatusResult): Promise<void> 
     epoch: facts.epoch,
     bitmap: await context.chain.bitmapOf(facts.sequence, facts.head),
   }
+  await refuseOldChain(context, claim)
   const candidates = await planLoad(context.config.paths, context.chain, claim)
   const session = requireSession(status)
   if (candidates.length === 0) await genesis(context, session, facts.epoch)
   else await loadFirst(context, session, candidates)
+}
+
+/** A chain that lacks what was final is another one, or a reset one: beginning anew on it would mix two histories. */
+async function refuseOldChain({ config }: BootContext, claim: Claim): Promise<void> {
+  const epochs = (await readBoots(config.paths)).map(({ epoch }) => epoch ?? 0)
+  const newest = Math.max(0, ...epochs)
+  // The newest boot may have signed for the next epoch and never landed; none can be two ahead.
+  if (newest <= claim.epoch + 1 && (claim.epoch > 0 || (await openAuditLog(config.paths).published()).size === 0))
+    return
+  throw new CodedError('CHAIN_BEHIND', `expected a chain at epoch ${newest} or later, got epoch ${claim.epoch}`)
 }
 
 async function genesis(context: BootContext, session: Address, epoch: number): Promise<void> {
@@ -215,6 +227,7 @@ async function signOpen(
       payouts: [],
     },
   )
+  await outbox.append({ epoch: result.epoch, sequence: null }, { kind: 'ready', hash: result.hash, atMs: now() })
   return { result, accountNonce, feeWei: wei(feeWei) }
 }
 

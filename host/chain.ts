@@ -187,32 +187,39 @@ async function simulate(rpc: Rpc, anchor: Address, authority: Address, call: Hex
 function decodeRevert(data: Hex): Simulation {
   try {
     const { errorName, args } = decodeErrorResult({ abi: ANCHOR_ABI, data })
-    const indexed = errorName === 'AnchorTicketFailed' || errorName === 'AnchorRecipient'
     const values: readonly unknown[] = args ?? []
-    return {
-      kind: 'reverts',
-      error: errorName,
-      payout: indexed ? Number(values[0]) : undefined,
-      reason: values.map(String).join(', '),
-    }
+    const isPayout = errorName === 'AnchorTicketFailed' || errorName === 'AnchorRecipient'
+    const reason = errorName === 'AnchorTicketFailed' ? brokerReason(String(values[1])) : values.map(String).join(', ')
+    return { kind: 'reverts', error: errorName, payout: isPayout ? Number(values[0]) : undefined, reason }
   } catch {
     return { kind: 'reverts', error: 'OTHER', payout: undefined, reason: data.slice(0, REASON_CHARACTERS_MAX) }
+  }
+}
+
+/** What the broker answered: its text, or a Panic, or the bytes. */
+function brokerReason(data: string): string {
+  try {
+    const { errorName, args } = decodeErrorResult({ abi: [], data: data as Hex })
+    return errorName === 'Error' ? String(args?.[0]) : `${errorName} ${String(args?.[0])}`
+  } catch {
+    return data.slice(0, REASON_CHARACTERS_MAX)
   }
 }
 
 const REASON_CHARACTERS_MAX = 200
 const CAUSES_MAX = 10
 
-/** What the call returned when it reverted; undefined when it did not come to that. */
+/** What the call returned when it reverted, '0x' when the endpoint keeps that to itself; undefined when it did not run. */
 function revertDataOf(error: unknown): Hex | undefined {
   let at: unknown = error
+  let isReverted = false
   for (let depth = 0; depth < CAUSES_MAX && at instanceof Error; depth++) {
     const data = (at as { data?: unknown }).data
     if (typeof data === 'string' && data.startsWith('0x')) return data as Hex
-    if (at.name === 'ExecutionRevertedError') return '0x'
+    if (at.name === 'ExecutionRevertedError') isReverted = true
     at = at.cause
   }
-  return undefined
+  return isReverted ? '0x' : undefined
 }
 
 const VERDICTS: readonly (readonly [RegExp, SendVerdict])[] = [

@@ -3,10 +3,10 @@
  * is marked ready, and only a ready one is ever broadcast. A crash before 3 leaves an unlanded commit without an attempt,
  * one after it an attempt that is not ready: both are healed by signing the same header again.
  */
-import { type Address, type Hash, toHex } from '../enclave/protocol/ids.ts'
+import { type Address, type Hash, type Hex, toHex } from '../enclave/protocol/ids.ts'
 import type { CommitResult } from '../enclave/protocol/method-results.ts'
 import { type Wei, wei } from '../enclave/protocol/money.ts'
-import type { AnchorFacts, RoundFacts } from './chain.ts'
+import type { AnchorFacts, RoundFacts, Simulation } from './chain.ts'
 import type { Context } from './context.ts'
 import { feesOf, gasBound, gasLimit, maxFeeWei } from './fees.ts'
 import type { Story } from './outbox.ts'
@@ -57,6 +57,38 @@ export async function resignCommit(
   return makeReady(context, facts, result, gas, feeFloorWei)
 }
 
+/**
+ * Makes the unlanded commit ready when no attempt of it is. Signatures are bounded by policy: the newest attempt is
+ * simulated first, and one that no signature of ours would cure costs none.
+ */
+export async function healCommit(context: Context, facts: SigningFacts, story: Story, payouts: number): Promise<Ready> {
+  const newest = story.attempts.at(-1)
+  const simulation = newest && (await context.chain.simulate(facts.anchor.authority, newest.call as Hex))
+  if (simulation?.kind === 'reverts' && simulation.error !== 'OTHER' && !isCurable(simulation)) {
+    return { kind: 'refused', error: simulation.error, reason: simulation.reason }
+  }
+  return resignCommit(context, facts, story, payouts)
+}
+
+/** Answers of the broker that concern every ticket of the call: skipping one would not help, and would skip them all. */
+const BROKER_WIDE: ReadonlySet<string> = new Set([
+  'system is paused',
+  'current round is not initialized',
+  'sender is unlocked',
+])
+/** Tickets of a round that has passed: signed again, they are of the present one. */
+const CURED_BY_ROUND: ReadonlySet<string> = new Set([
+  'ticket is expired',
+  'ticket creationRound does not have a block hash',
+  'ticket creationRoundBlockHash invalid for creationRound',
+])
+
+type Reverts = Extract<Simulation, { kind: 'reverts' }>
+
+function isCurable({ payout, reason }: Reverts): boolean {
+  return payout !== undefined && !BROKER_WIDE.has(reason)
+}
+
 async function makeReady(
   context: Context,
   facts: SigningFacts,
@@ -76,22 +108,29 @@ async function makeReady(
       }
       return markReady(context, result)
     }
-    if (simulation.payout === undefined) return { kind: 'refused', error: simulation.error, reason: simulation.reason }
-    const skip = await skipsAfter(context, result, simulation.payout)
-    context.log.warn({ sequence: result.sequence, payout: simulation.payout, skip: skip.length }, 'payout skipped')
+    const skip = await skipsAfter(context, result, simulation)
+    if (skip === undefined) return { kind: 'refused', error: simulation.error, reason: simulation.reason }
+    context.log.warn({ sequence: result.sequence, reason: simulation.reason, skipped: skip.length }, 'payouts skipped')
     result = await resign(context, facts, { skip, gas, payouts }, feeFloorWei)
   }
   return { kind: 'refused', error: 'SKIPS', reason: `expected the call to pass after ${SKIP_ROUNDS_MAX} skips` }
 }
 
-/** The ticket that failed, and at once every other one whose recipient Livepeer does not know. */
-async function skipsAfter(context: Context, result: CommitResult, failed: number): Promise<number[]> {
-  const skip = new Set([...skippedIn(result), failed])
-  if (result.payouts[failed]?.kind === 'ticket') {
+/**
+ * The ticket that failed, and at once every other one whose recipient Livepeer does not know: an endpoint may keep the
+ * reason to itself. Undefined when no further skip would help.
+ */
+async function skipsAfter(context: Context, result: CommitResult, simulation: Reverts): Promise<number[] | undefined> {
+  const { payout, reason, error } = simulation
+  const isHidden = error === 'OTHER'
+  if (!isHidden && (!isCurable(simulation) || CURED_BY_ROUND.has(reason))) return undefined
+  const before = skippedIn(result)
+  const skip = new Set(payout === undefined ? before : [...before, payout])
+  if (result.payouts.some(({ kind }) => kind === 'ticket')) {
     const known = await context.chain.registered(result.payouts.map(({ recipient }) => recipient as Address))
     for (const [position, isKnown] of known.entries()) if (!isKnown) skip.add(position)
   }
-  return [...skip].sort((left, right) => left - right)
+  return skip.size === before.length ? undefined : [...skip].sort((left, right) => left - right)
 }
 
 async function resign(
@@ -106,6 +145,8 @@ async function resign(
     fees: feesOf(how.gas, feeOf(context, facts, feeFloorWei)),
     accountNonce: facts.anchor.accountNonce,
   })
+  // The reply that carried this commit's records may have been lost: they must be durable before its bytes go out.
+  await context.records.heal(facts.session)
   await keep(context, facts, result, how.gas)
   return result
 }

@@ -10,12 +10,14 @@ import { type Address, toAddress, ZERO_HASH } from '../../enclave/protocol/ids.t
 import type { StatusResult } from '../../enclave/protocol/method-results.ts'
 import { parseEther, type Wei, wei } from '../../enclave/protocol/money.ts'
 import { parsePolicy } from '../../enclave/protocol/policy.ts'
+import { openChain } from '../../host/chain.ts'
 import { type HostConfig, hostConfigOf } from '../../host/config.ts'
 import { type EnclaveClient, openEnclaveClient } from '../../host/enclave-client.ts'
 import { startEnclave } from '../../host/enclave-process.ts'
 import { openLog } from '../../host/log.ts'
 import type { Stage } from '../../queues/names.ts'
 import { DEV_ACCOUNTS, devAccount } from '../../scripts/chain/accounts.ts'
+import type { FaultPlan } from '../../scripts/chain/faults.ts'
 import { appointAuthority, fundGasFloat, setupChain } from '../../scripts/chain/setup.ts'
 import { type RunningChain, startChain } from '../../scripts/chain/start.ts'
 import { type Redis, startRedis } from '../../scripts/redis/redis.ts'
@@ -54,23 +56,34 @@ const SUPERVISOR = `
   process.stdin.on('end', () => process.exit(1)).resume()
 `
 
-export async function startWorld(overrides: { readonly [key: string]: unknown } = {}): Promise<World> {
+export type WorldOptions = {
+  /** Host settings that differ. */
+  readonly settings?: { readonly [key: string]: unknown }
+  /** Payees that Livepeer does not know: their tickets fail. They are `orch-3` and on. */
+  readonly strangers?: number
+  /** Mishaps of broadcasts to the anchor, counted from its first transaction. */
+  readonly faults?: Omit<FaultPlan, 'to'>
+}
+
+export async function startWorld({
+  settings: overrides = {},
+  strangers = 0,
+  faults,
+}: WorldOptions = {}): Promise<World> {
   const dataDir = mkdtempSync(join(tmpdir(), 'pipeline-'))
   const redis = await startRedis({ dataDir: join(dataDir, 'redis'), cacheDir: join(ROOT, '.cache', 'redis') })
-  const chain = await startChain({
-    dataDir: join(dataDir, 'chain'),
-    blockMs: BLOCK_MS,
-    finalDepthBlocks: 2,
-    onLine: () => undefined,
-  })
-  const payees = Array.from({ length: PAYEES }, (_, at) => lower(devAccount(10 + at).address))
+  const quiet = { dataDir: join(dataDir, 'chain'), blockMs: BLOCK_MS, finalDepthBlocks: 2, onLine: () => undefined }
+  let chain = await startChain(quiet)
+  const known = Array.from({ length: PAYEES }, (_, at) => lower(devAccount(10 + at).address))
   const deployment = await setupChain(chain.url, {
     guardian: devAccount(DEV_ACCOUNTS.guardian).address,
-    transcoders: payees,
+    transcoders: known,
     roundLengthBlocks: 10_000n,
     treasuryWei: TREASURY_WEI,
     artifactsPath: join(ROOT, 'artifacts'),
   })
+  const unknown = Array.from({ length: strangers }, (_, at) => lower(devAccount(10 + PAYEES + at).address))
+  const payees = [...known, ...unknown]
   const policy = policyOf(deployment)
   const roster = payees.map((recipient, at) => ({ id: `orch-${at}`, recipient }))
   const genesis = { policy, roster, openings: [], journalSize: 0, journalHead: ZERO_HASH }
@@ -87,6 +100,10 @@ export async function startWorld(overrides: { readonly [key: string]: unknown } 
   mkdirSync(join(dataDir, 'keys'))
   writeJson(join(dataDir, 'genesis.json'), genesis)
   writeJson(join(dataDir, 'enclave.json'), configuration)
+  if (faults !== undefined) {
+    await chain.stop()
+    chain = await startChain({ ...quiet, faults: { ...faults, to: deployment.anchor } })
+  }
   const settings = {
     chainId: deployment.chainId,
     anchor: lower(deployment.anchor),
@@ -154,6 +171,10 @@ export function lineOf(id: string, amount: string, number: number): string {
     metadata: { workload_id: `w-${number}` },
   }
   return `${JSON.stringify(event)}\n`
+}
+
+export function chainOf(world: Pick<World, 'config'>) {
+  return openChain(world.config)
 }
 
 /** Ends a child the hard way and waits until it has gone. */

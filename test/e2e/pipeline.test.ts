@@ -7,10 +7,10 @@ import { Redis } from 'ioredis'
 import type { StatusResult } from '../../enclave/protocol/method-results.ts'
 import { type Wei, wei } from '../../enclave/protocol/money.ts'
 import { parseCheckpoint, parseNote } from '../../enclave/protocol/note.ts'
-import { openChain } from '../../host/chain.ts'
 import { openControl } from '../../host/control.ts'
 import { STAGES } from '../../queues/names.ts'
 import {
+  chainOf,
   ether,
   kill,
   lineOf,
@@ -141,10 +141,6 @@ async function settled(world: World, creditedWei: bigint): Promise<StatusResult 
   const status = await world.status()
   const isDone = status?.ledger?.paidWei === creditedWei && status.ledger.unlanded === null
   return isDone ? status : undefined
-}
-
-function chainOf(world: World) {
-  return openChain(world.config)
 }
 
 async function treasuryWei(world: World): Promise<Wei> {

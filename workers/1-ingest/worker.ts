@@ -37,7 +37,10 @@ export function openIngest(context: Context, ring: Ring) {
 
 async function gather(context: Context, journal: JournalReader) {
   const stopped = (await context.control.flagOf('ingest')) !== undefined
-  const { phase, ledger, session } = await context.enclave.call('status', {})
+  const { phase, ledger, session, firstUnacknowledged, nextRecord } = await context.enclave.call('status', {})
+  // A reply that got lost, here or in another stage: what it carried must not wait for the next one.
+  if (phase === 'active' && session !== undefined && firstUnacknowledged < nextRecord)
+    await context.records.heal(session)
   const { journalSize, journalHead } = ledger ?? { journalSize: 0, journalHead: '' }
   const live = !stopped && phase === 'active'
   const file = live ? await journal.seek(journalSize) : { kind: 'short' as const, lines: 0 }

@@ -3,7 +3,7 @@ import { assertNever, CodedError, isCoded } from '../../enclave/protocol/errors.
 import type { LedgerStatus } from '../../enclave/protocol/method-results.ts'
 import { wei } from '../../enclave/protocol/money.ts'
 import type { AnchorFacts, RoundFacts } from '../../host/chain.ts'
-import { prepareCommit, type Ready, resignCommit, type SigningFacts } from '../../host/commits.ts'
+import { healCommit, prepareCommit, type Ready, type SigningFacts } from '../../host/commits.ts'
 import { PAYOUTS_PER_COMMIT_MAX } from '../../host/config.ts'
 import type { Context } from '../../host/context.ts'
 import type { Story } from '../../host/outbox.ts'
@@ -16,8 +16,13 @@ export type Ring = (stage: Stage) => Promise<boolean>
 const ENTRIES_OF_A_COMMIT = 2
 const MS_PER_SECOND = 1_000
 
+/** A commit that would revert is looked at again after this long, doubled each time: the cause lies elsewhere. */
+export const REFUSED_DELAY_MS_MIN = 1_000
+export const REFUSED_DELAY_MS_MAX = 60_000
+
 export function openPrepare(context: Context, ring: Ring) {
   let lastWhy = ''
+  let [delayMs, notBeforeMs] = [REFUSED_DELAY_MS_MIN, 0]
   return {
     run: async (): Promise<'again' | 'idle'> => {
       const look = await gather(context)
@@ -29,7 +34,10 @@ export function openPrepare(context: Context, ring: Ring) {
         return 'idle'
       }
       lastWhy = ''
-      await perform(context, look, decision, ring)
+      if (context.now() < notBeforeMs) return 'idle'
+      const isReady = await perform(context, look, decision, ring)
+      delayMs = isReady ? REFUSED_DELAY_MS_MIN : Math.min(delayMs * 2, REFUSED_DELAY_MS_MAX)
+      notBeforeMs = isReady ? 0 : context.now() + delayMs
       return 'idle'
     },
     close: async () => undefined,
@@ -96,13 +104,17 @@ function factsOf(
 
 type Act = Exclude<PrepareDecision, { kind: 'wait' }>
 
-async function perform(context: Context, look: Look, decision: Act, ring: Ring): Promise<void> {
+/** False when the commit was signed and would revert. */
+async function perform(context: Context, look: Look, decision: Act, ring: Ring): Promise<boolean> {
   try {
-    report(context, look, decision.kind, await sign(context, look, decision))
+    const ready = await sign(context, look, decision)
+    report(context, look, decision.kind, ready)
     await ring('broadcast')
+    return ready.kind === 'ready'
   } catch (error) {
     // Another run was faster, or policy sees it otherwise: the next look decides.
-    if (isCoded(error, 'COMMIT_UNLANDED') || isCoded(error, 'NOTHING_DUE') || isCoded(error, 'CADENCE_EARLY')) return
+    if (isCoded(error, 'COMMIT_UNLANDED') || isCoded(error, 'NOTHING_DUE') || isCoded(error, 'CADENCE_EARLY'))
+      return true
     throw error
   }
 }
@@ -117,7 +129,7 @@ function sign(context: Context, { signing, ledger, story }: Look, decision: Act)
     case 'resign': {
       if (story === undefined || ledger.unlanded === null)
         throw new CodedError('NO_UNLANDED_COMMIT', 'expected an unlanded commit')
-      return resignCommit(context, signing, story, ledger.unlanded.payouts)
+      return healCommit(context, signing, story, ledger.unlanded.payouts)
     }
     default:
       return assertNever(decision)

@@ -1,0 +1,55 @@
+import { expect } from 'chai'
+import { openOutbox } from '../../host/outbox.ts'
+import { STAGES } from '../../queues/names.ts'
+import { callRpc } from '../../scripts/chain/rpc.ts'
+import { chainOf, ether, PAYEES, startWorld, TREASURY_WEI, until, type World } from './pipeline-world.ts'
+
+const SUITE_MS_MAX = 60_000
+const PAID_MS_MAX = 30_000
+const CREDIT = '0.01'
+
+describe('the pipeline on a bad day', function () {
+  this.timeout(SUITE_MS_MAX)
+  let world: World
+
+  before(async () => {
+    // Funding, appointment and the first session are broadcasts 1 to 3 to the anchor, the first commit is 4.
+    world = await startWorld({ strangers: 1, faults: { dropAt: 4, doubleAt: 6, dropBy: 'answer' } })
+    for (const name of ['supervisor', ...STAGES] as const) await world.start(name)
+  })
+
+  after(() => world?.stop())
+
+  it('pays everybody else when one recipient is no transcoder, and gives that one the money back', async () => {
+    world.credit(2, CREDIT)
+    const wantedWei = BigInt(2 * PAYEES) * ether(CREDIT)
+    const isPaid = async () => {
+      const ledger = (await world.status())?.ledger
+      return ledger?.paidWei === wantedWei && ledger.unlanded === null ? ledger : undefined
+    }
+    const ledger = await until('everybody else paid', isPaid, PAID_MS_MAX)
+    const stranger = await world.enclave.call('balance', { orchestrator_id: `orch-${PAYEES}` })
+    expect(stranger.balance_wei).to.equal(2n * ether(CREDIT))
+    expect(ledger.reservedWei).to.equal(0n)
+    expect(await treasuryWei(world)).to.equal(TREASURY_WEI - wantedWei)
+  })
+
+  it('lands a commit whose first broadcast was accepted and lost, with the same bytes', async () => {
+    const first = await openOutbox(world.config.paths).read({ epoch: 1, sequence: 1 })
+    expect(first.landed?.hash).to.equal(first.live?.hash)
+    const faults = (await callRpc(world.chain.url, 'anchorhold_faults', [])) as readonly { readonly fault: string }[]
+    expect(JSON.stringify(faults)).to.contain('drop')
+  })
+
+  it('takes a broadcast that a stranger repeats for one', async () => {
+    world.credit(1, CREDIT)
+    const wantedWei = BigInt(3 * PAYEES) * ether(CREDIT)
+    const isPaid = async () => ((await world.status())?.ledger?.paidWei === wantedWei ? true : undefined)
+    await until('all paid', isPaid, PAID_MS_MAX)
+    expect(await treasuryWei(world)).to.equal(TREASURY_WEI - wantedWei)
+  })
+})
+
+async function treasuryWei(world: World): Promise<bigint> {
+  return (await chainOf(world).facts(world.authority)).treasuryWei
+}
