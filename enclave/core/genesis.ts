@@ -42,14 +42,17 @@ function checkItems(configuration: Configuration, genesis: Genesis, authority: A
     if (pinned.has(id)) refuse('RECIPIENT_MISMATCH', `${id} once in the roster`, recipient)
     pin(id, recipient)
   }
+  const rostered = new Set(pinned.keys())
   const opened = new Set<string>()
   let sum = 0n
   for (const { id, wei: amountWei, recipient } of genesis.openings) {
     checkGenesisId(id)
     if (opened.has(id)) refuse('ORCHESTRATOR_ID', `${id} once among the openings`, id)
     opened.add(id)
-    if (recipient !== null && (pinned.get(id) ?? recipient) !== recipient)
-      refuse('RECIPIENT_MISMATCH', pinned.get(id), recipient)
+    // One place for each recipient: the log would not tell which of two inputs named it, and genesisHash rests on both.
+    if (recipient !== null && rostered.has(id)) {
+      refuse('RECIPIENT_MISMATCH', `no recipient for ${id} beside the roster's`, recipient)
+    }
     if (recipient !== null) pin(id, recipient)
     if (amountWei <= 0n || amountWei >= AMOUNT_WEI_LIMIT)
       refuse('AMOUNT_TOO_LARGE', 'an opening of 1 to 2^96 wei', amountWei)
@@ -83,9 +86,8 @@ export function makeGenesis(
     )
   }
   for (const { id, wei: amountWei, recipient } of genesis.openings) {
-    const known = state.byId.get(id)
-    const account = known?.index ?? state.accounts.length
-    if (recipient !== null && (known === undefined || known.recipient === ZERO_ADDRESS)) {
+    const account = state.byId.get(id)?.index ?? state.accounts.length
+    if (recipient !== null) {
       entries.push(write(state, 'register', { source: 'opening', account, id, recipient }, nowSeconds))
     }
     entries.push(write(state, 'credit', { source: 'opening', account, id, wei: amountWei }, nowSeconds))

@@ -75,6 +75,12 @@ describe('the life of an enclave', () => {
     expect(audited(world.begun().entries).openingsWei).to.equal(5n)
   })
 
+  it('refuses an opening that names the recipient of a roster item again, so that the log tells all its inputs', () => {
+    const opening = { id: 'orch-0', wei: wei(5n), recipient: anAddress(0x1000) }
+    expect(refusalOf(() => aWorld({ openings: [opening] }).begun())).to.equal('RECIPIENT_MISMATCH')
+    expect(audited(aWorld({ openings: [{ ...opening, recipient: null }] }).begun().entries).openingsWei).to.equal(5n)
+  })
+
   it('takes a roster in several calls', () => {
     const world = aWorld()
     const { policy, roster, journalHead } = JSON.parse(

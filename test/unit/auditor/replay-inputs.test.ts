@@ -64,12 +64,6 @@ describe('auditor: genesis, roster and openings', () => {
     )
   })
 
-  it('takes an opening that repeats the recipient of the roster', () => {
-    const recipient = addressOf(0x11)
-    const log = new LogBuilder({ roster: [{ id: 'a', recipient }], openings: [{ id: 'a', wei: 5n as Wei, recipient }] })
-    assert.equal(firstFinding(log.entries), 'clean')
-  })
-
   it('refuses a second pin, a zero recipient, and an address id pinned to another address', () => {
     const roster = [
       { id: 'a', recipient: addressOf(1) },
