@@ -83,6 +83,6 @@ function lineOf(id: string, { amount, reason, metadata }: Work, balance: Decimal
 }
 
 function later(atMicros: bigint, stepMicros: bigint, dice: Dice): bigint {
-  const next = atMicros + (stepMicros * BigInt(dice.between(10, 190))) / 100n
+  const next = atMicros + (stepMicros * BigInt(dice.between(100_000, 1_900_000))) / 1_000_000n
   return dice.below(WHOLE_SECOND_EVERY) === 0 ? next - (next % MICROS_PER_SECOND) + MICROS_PER_SECOND : next
 }

@@ -1,38 +1,38 @@
-/** An enclave process of our own, for the moments when the host's supervisor has none: drawing keys, and attacks. */
+/** An enclave process of our own, for the moments when the supervisor has none to give: drawing keys, and attacks. */
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { destination } from 'pino'
+import { hostConfigOf } from '../../host/config.ts'
 import { type EnclaveClient, openEnclaveClient } from '../../host/enclave-client.ts'
-import { firstLine, startChild } from './children.ts'
+import { startEnclave as startProcess } from '../../host/enclave-process.ts'
+import { openLog } from '../../host/log.ts'
 
-export type EnclaveProcess = {
+export type LoneEnclave = {
   readonly client: EnclaveClient
   readonly pid: number
   stop(): Promise<void>
 }
 
-export type EnclaveFiles = { readonly config: string; readonly wrappingKey: string; readonly logFile: string }
+export type EnclavePlace = { readonly chainId: number; readonly anchor: string; readonly logFile: string }
 
-/** Returns once it listens. `name` tells two enclaves of one folder apart. Refuses ENCLAVE_EXITED. */
-export async function startEnclave(dataDir: string, name: string, files: EnclaveFiles): Promise<EnclaveProcess> {
+/** Starts one on the files of a data folder. `name` tells two enclaves of one folder apart. Refuses ENCLAVE_EXITED. */
+export async function startLoneEnclave(dataDir: string, name: string, place: EnclavePlace): Promise<LoneEnclave> {
   const path = socketPath(dataDir, name)
-  const endpoint = `unix://${path}`
-  const options = ['--listen', endpoint, '--config', files.config, '--wrapping-key', files.wrappingKey, '--with-parent']
-  const child = startChild({
-    name: `enclave ${name}`,
-    words: ['enclave/main.ts', ...options],
-    logFile: files.logFile,
-    output: 'lines',
-  })
-  await firstLine(child, files.logFile)
-  const client = openEnclaveClient(endpoint)
+  const { chainId, anchor, logFile } = place
+  const enclaveEndpoint = `unix://${path}`
+  const config = hostConfigOf(dataDir, { chainId, anchor, enclaveEndpoint, rpcUrls: ['http://127.0.0.1'] })
+  const to = destination({ dest: logFile, mkdir: true, sync: true })
+  const process = await startProcess(config, openLog({ level: 'info', name, to }))
+  const client = openEnclaveClient(enclaveEndpoint)
   const stop = async () => {
     client.close()
-    await child.stop()
+    await process.stop()
+    to.end()
     rmSync(path, { force: true })
   }
-  return { client, pid: child.pid, stop }
+  return { client, pid: process.pid, stop }
 }
 
 /** A short path wherever the data folder lies: the kernel takes about a hundred bytes. The same folder has the same. */

@@ -35,7 +35,7 @@ const Plan = z.strictObject({
   unregistered: z.array(z.string().refine(isAddress)),
 })
 /** What the first start of a folder decided; later ones follow it. */
-export type Plan = z.infer<typeof Plan> & { readonly roster: readonly RosterItem[] }
+export type Plan = Omit<z.infer<typeof Plan>, 'roster'> & { readonly roster: readonly RosterItem[] }
 
 const FOLDER_MODE = 0o700
 
@@ -79,7 +79,7 @@ export async function takeFolder(options: StartOptions): Promise<{ folder: Folde
 export function readPlan(folder: Folder): Plan | undefined {
   if (!existsSync(folder.plan)) return undefined
   try {
-    return Plan.parse(JSON.parse(readFileSync(folder.plan, 'utf8'))) as Plan
+    return Plan.parse(JSON.parse(readFileSync(folder.plan, 'utf8')))
   } catch (cause) {
     throw new CodedError('CONFIG_INVALID', `expected the plan of a start in ${folder.plan}; type: npm start -- --fresh`, { cause })
   }

@@ -1,7 +1,7 @@
 /** The stored log as it lies on disk: what the ledger knows while no enclave runs. */
 import { decodeEntry, type Entry } from '../../enclave/protocol/entry.ts'
-import { entriesBetween } from '../../host/audit-log.ts'
 import { type Boot, decodeEntries, logsOf, pathTo, readBoot, readBoots, storedEnd } from '../../host/boot-records.ts'
+import { EntryReader } from '../../host/entry-reader.ts'
 import type { DataPaths } from '../../host/paths.ts'
 
 export type StoredLog = {
@@ -22,7 +22,12 @@ export async function readStoredLog(paths: DataPaths): Promise<StoredLog | undef
 
 /** The whole log of one session, decoded. */
 export async function readSessionLog(paths: DataPaths, session: string, logSize: number): Promise<Entry[]> {
-  return (await entriesBetween(paths, session, 0, logSize)).map((bytes) => decodeEntry(bytes))
+  const reader = new EntryReader(paths)
+  try {
+    return (await reader.between(session, 0, logSize)).map((bytes) => decodeEntry(bytes))
+  } finally {
+    await reader.close()
+  }
 }
 
 function isFurther(log: StoredLog, best: StoredLog): boolean {

@@ -3,6 +3,7 @@
  * Each step looks at what is there, so a start that was cut off is taken up where it stopped.
  */
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { CodedError } from '../../enclave/protocol/errors.ts'
 import { type Address, isAddress, toAddress, ZERO_ADDRESS } from '../../enclave/protocol/ids.ts'
 import { type Wei, wei } from '../../enclave/protocol/money.ts'
@@ -12,10 +13,9 @@ import { openChain } from '../../host/chain.ts'
 import { writeDurably } from '../../host/durable-file.ts'
 import { DEV_ACCOUNTS, devAccount } from '../chain/accounts.ts'
 import { appointAuthority, type Deployment, fundGasFloat, readDeployment, setupChain } from '../chain/setup.ts'
-import { startEnclave } from './enclave-process.ts'
+import { startLoneEnclave } from './enclave-process.ts'
 import type { Folder, Plan } from './folder.ts'
 import { genesisFiles } from './policy.ts'
-import { join } from 'node:path'
 
 /** Rounds of the embedded world: about half a minute at four blocks a second, so that one turns while payouts wait. */
 export const ROUND_LENGTH_BLOCKS = 120n
@@ -49,8 +49,8 @@ export async function writeGenesis(folder: Folder, plan: Plan, deployment: Deplo
 }
 
 /** Lets an enclave draw its keys and keeps the ciphertexts. The keys themselves never leave it. */
-export async function provideKeys(folder: Folder): Promise<Address> {
-  if (!existsSync(folder.paths.keyFile)) await drawKeys(folder)
+export async function provideKeys(folder: Folder, deployment: Deployment): Promise<Address> {
+  if (!existsSync(folder.paths.keyFile)) await drawKeys(folder, deployment)
   const { address } = await readKeyFile(folder.paths.keyFile)
   if (!isAddress(address)) throw new CodedError('KEYS_MISSING', `expected an address in ${folder.paths.keyFile}, got ${address}`)
   return address
@@ -89,9 +89,8 @@ function placeOf(deployment: Deployment) {
   }
 }
 
-async function drawKeys(folder: Folder): Promise<void> {
-  const files = { config: folder.enclaveConfig, wrappingKey: folder.wrappingKey, logFile: join(folder.logs, 'keys.log') }
-  const enclave = await startEnclave(folder.root, 'keys', files)
+async function drawKeys(folder: Folder, { chainId, anchor }: Deployment): Promise<void> {
+  const enclave = await startLoneEnclave(folder.root, 'keys', { chainId, anchor, logFile: join(folder.logs, 'keys.log') })
   try {
     const { address, ciphertext_b64, state_ciphertext_b64 } = await enclave.client.call('generate', {})
     await writeDurably(folder.paths.keyFile, `${JSON.stringify({ address, ciphertext_b64, state_ciphertext_b64 })}\n`)

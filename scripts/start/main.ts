@@ -1,0 +1,103 @@
+/** `npm start`: the whole road on one machine. See docs/ARCHITECTURE.md. */
+import { readOptions, type StartOptions } from './options.ts'
+import { CodedError, isCoded } from '../../enclave/protocol/errors.ts'
+import { openStatusServer, type StatusView } from '../../api/status-server.ts'
+import { takeFolder } from './folder.ts'
+import { fundingLines } from './funding.ts'
+import { openProgress } from './progress.ts'
+import { allHold } from './reconcile.ts'
+import { type Outcome, runStart } from './run.ts'
+import { type Endings, newEndings } from './stack.ts'
+import { printTable, rowsOf } from './table.ts'
+
+const EXIT_FAILED = 1
+const EXIT_INTERRUPTED = 130
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+await main()
+
+async function main(): Promise<void> {
+  const endings = newEndings()
+  try {
+    const options = readOptions(process.argv.slice(2), process.env['INIT_CWD'] ?? process.cwd())
+    if (options === undefined) return
+    const interrupted = onSignal(endings)
+    const code = await Promise.race([start(options, endings), interrupted])
+    await endings.run()
+    process.exit(code)
+  } catch (error) {
+    await endings.run()
+    process.stderr.write(`${lineOf(error)}\n`)
+    process.exit(EXIT_FAILED)
+  }
+}
+
+async function start(options: StartOptions, endings: Endings): Promise<number> {
+  const startedAtMs = Date.now()
+  let view: StatusView = { state: 'starting' }
+  if (!options.once) await serve(options, endings, () => view)
+  const { folder, release, aside } = await takeFolder(options)
+  endings.push(release)
+  if (aside !== undefined) process.stdout.write(`the old data are in ${aside}\n`)
+  const progress = openProgress(process.stdout)
+  endings.push(() => progress.end())
+  const step = (text: string) => {
+    view = { ...view, state: text }
+    progress.step(text)
+  }
+  const outcome = await runStart(options, folder, endings, {
+    ...progress,
+    step,
+    update: (state) => {
+      view = { ...view, state: 'on the road', ...state }
+      progress.update(state)
+    },
+  })
+  view = { state: allHold(outcome.checks) ? 'reconciled' : 'DOES NOT RECONCILE', ...tableView(outcome) }
+  process.stdout.write(textOf(outcome, startedAtMs))
+  if (options.once) return allHold(outcome.checks) ? 0 : EXIT_FAILED
+  process.stdout.write(`status on http://127.0.0.1:${options.port}; Ctrl-C ends it\n`)
+  return new Promise(() => undefined)
+}
+
+async function serve(options: StartOptions, endings: Endings, read: () => StatusView): Promise<void> {
+  try {
+    const server = await openStatusServer(options.port, async () => read())
+    endings.push(() => server.close())
+  } catch (cause) {
+    if (!isCoded(cause, 'PORT_BUSY')) throw cause
+    throw new CodedError('PORT_BUSY', `port ${options.port} is taken; type: npm start -- --port ${options.port + 1}`, { cause })
+  }
+}
+
+function textOf(outcome: Outcome, startedAtMs: number): string {
+  const table = printTable(rowsOf(outcome.figures, outcome.checks))
+  const seconds = ((Date.now() - startedAtMs) / MS_PER_SECOND).toFixed(1)
+  return `${[table, ...outcome.notes, ...fundingLines(outcome.stack), `${seconds} s`].join('\n')}\n`
+}
+
+const MS_PER_SECOND = 1_000
+
+function tableView({ figures, checks, stack }: Outcome): StatusView {
+  return { ...Object.fromEntries(rowsOf(figures, checks)), funding: fundingLines(stack) }
+}
+
+/** Resolves to the exit code of an interruption. A second signal ends at once; children end by their pipes. */
+function onSignal(endings: Endings): Promise<number> {
+  return new Promise((done) => {
+    let count = 0
+    for (const signal of SIGNALS) {
+      process.on(signal, () => {
+        count++
+        if (count > 1) process.exit(EXIT_INTERRUPTED)
+        process.stdout.write('\nstopping\n')
+        void endings.run().then(() => done(EXIT_INTERRUPTED))
+      })
+    }
+  })
+}
+
+function lineOf(error: unknown): string {
+  if (isCoded(error)) return `${error.code}: ${error.message}`
+  return `INTERNAL: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+}

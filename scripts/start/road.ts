@@ -1,0 +1,159 @@
+/** Watches the road until it is quiet: every line read, everything that can be paid is paid, everything is anchored. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CodedError, isCoded } from '../../enclave/protocol/errors.ts'
+import type { LedgerStatus } from '../../enclave/protocol/method-results.ts'
+import { formatEther, type Wei, wei } from '../../enclave/protocol/money.ts'
+import type { AnchorFacts } from '../../host/chain.ts'
+import { callRpc } from '../chain/rpc.ts'
+import { fundTreasury, setBalance } from '../chain/setup.ts'
+import type { Progress } from './progress.ts'
+import { TREASURY_OWNER } from './provision.ts'
+import type { Release } from './release.ts'
+import type { Stack } from './stack.ts'
+import type { Watched } from './watched.ts'
+
+export type Look = {
+  readonly ledger: LedgerStatus
+  readonly facts: AnchorFacts
+  readonly isDue: boolean
+  /** Nothing is on its way and the newest header covers all that was said. */
+  readonly isQuiet: boolean
+}
+
+const POLL_MS = 150
+const PURSE_WEI = 10n ** 18n
+const STEP_MS_MAX = 15_000
+const QUIET_MS_MAX = 300_000
+/** A round that must turn while payouts wait comes within one round length. */
+const TURN_MS_MAX = 60_000
+/** Entries that a commit and its settlement write after their own header. */
+const ENTRIES_OF_A_COMMIT = 2
+/** An enclave that restarts is away for seconds. */
+const AWAY_MS_MAX = 120_000
+
+export type Road = {
+  look(): Promise<Look>
+  /** Until `done` says so; false when the time is over. */
+  until(done: (look: Look) => boolean, msMax: number): Promise<boolean>
+}
+
+export function openRoad(stack: Stack, watched: Watched, show: (look: Look) => void): Road {
+  const turns = turnWatcher(stack, watched)
+  let seenAtMs = Date.now()
+  const look = async (): Promise<Look | undefined> => {
+    const found = await lookOnce(stack).catch((error: unknown) => (isCoded(error) ? undefined : Promise.reject(error)))
+    if (found !== undefined) {
+      seenAtMs = Date.now()
+      await turns(found)
+      show(found)
+    } else if (Date.now() > seenAtMs + AWAY_MS_MAX) {
+      throw new CodedError('ENCLAVE_GONE', `expected an active enclave within ${AWAY_MS_MAX} ms; see the folder logs/`)
+    }
+    return found
+  }
+  const until: Road['until'] = async (done, msMax) => {
+    for (const endAtMs = Date.now() + msMax; Date.now() < endAtMs; await sleep(POLL_MS)) {
+      const found = await look()
+      if (found !== undefined && done(found)) return true
+    }
+    return false
+  }
+  return {
+    until,
+    look: async () => {
+      let found: Look | undefined
+      while (found === undefined) {
+        found = await look()
+        if (found === undefined) await sleep(POLL_MS)
+      }
+      return found
+    },
+  }
+}
+
+/** Header 1 is landed and public: what the auditor looks at before any money comes. */
+export async function awaitFirstHeader(road: Road, stack: Stack): Promise<void> {
+  const there = await road.until(({ ledger }) => ledger.sequence >= 1 && ledger.unlanded === null, QUIET_MS_MAX)
+  if (!there) throw new CodedError('RPC_TIMEOUT', `expected the first header on chain within ${QUIET_MS_MAX} ms`)
+  await awaitPublished(road, stack)
+}
+
+/** Releases the journal step by step, each as soon as the one before it is read and paid from. */
+export async function releaseAndPay(
+  road: Road,
+  stack: Stack,
+  release: Release,
+  { counts, watched, progress }: { counts: readonly number[]; watched: Watched; progress: Progress },
+): Promise<void> {
+  const left = counts.filter((count) => count > release.linesOut())
+  for (const [at, count] of left.entries()) {
+    const { ledger } = await road.look()
+    // The round has to turn on somebody who waits; if no step met a turn by itself, one waits for it.
+    if (watched.roundsWhileDue === 0 && at === left.length - 2) await awaitGap(stack, progress)
+    await release.to(count)
+    await road.until((look) => look.ledger.journalSize >= count && look.ledger.paidWei > ledger.paidWei, STEP_MS_MAX)
+  }
+}
+
+/** Refuses RPC_TIMEOUT when it does not become quiet. */
+export async function awaitQuiet(road: Road, stack: Stack, lines: number): Promise<void> {
+  const quiet = await road.until((look) => look.isQuiet && look.ledger.journalSize >= lines, QUIET_MS_MAX)
+  if (!quiet) throw new CodedError('RPC_TIMEOUT', `expected the ledger to be quiet within ${QUIET_MS_MAX} ms; see the folder logs/`)
+  await awaitPublished(road, stack)
+}
+
+/** Fills the treasury from the owner's purse of the embedded world, up to `wantedWei`. */
+export async function topUp(stack: Stack, wantedWei: Wei): Promise<void> {
+  const { treasuryWei } = await stack.context.chain.facts(stack.authority)
+  if (treasuryWei >= wantedWei) return
+  const amountWei = wei(wantedWei - treasuryWei)
+  // The purse is as deep as the embedded chain likes; its other purpose is gas.
+  await setBalance(stack.url, TREASURY_OWNER, wei(amountWei + PURSE_WEI))
+  await fundTreasury(stack.url, stack.deployment.anchor, amountWei)
+}
+
+export function paidText({ paidWei }: LedgerStatus): string {
+  return `${formatEther((paidWei / SHOWN_WEI) * SHOWN_WEI)} ETH`
+}
+
+const SHOWN_WEI = 10n ** 12n
+
+async function awaitPublished(road: Road, { context }: Stack): Promise<void> {
+  const { ledger } = await road.look()
+  const endAtMs = Date.now() + STEP_MS_MAX
+  while (Date.now() < endAtMs) {
+    if ((await context.audit.published()).size >= ledger.logSizeCommitted) return
+    await sleep(POLL_MS)
+  }
+  throw new CodedError('AUDIT_STORE', `expected ${ledger.logSizeCommitted} entries to be public within ${STEP_MS_MAX} ms`)
+}
+
+/** The next step is released into the gap between two rounds: who becomes due in it waits for the turn. */
+async function awaitGap({ context }: Stack, progress: Progress): Promise<void> {
+  progress.step('waiting for a round to end, so that one turns while payouts wait')
+  for (const endAtMs = Date.now() + TURN_MS_MAX; Date.now() < endAtMs; await sleep(POLL_MS)) {
+    if (!(await context.chain.round()).initialized) return
+  }
+}
+
+async function lookOnce({ context, authority }: Stack): Promise<Look | undefined> {
+  const { phase, ledger } = await context.enclave.call('status', {})
+  if (phase !== 'active' || ledger === undefined) return undefined
+  const facts = await context.chain.facts(authority)
+  const entriesNew = ledger.logSize - ledger.logSizeCommitted - ENTRIES_OF_A_COMMIT
+  const isDue = ledger.dueAccounts > 0 || ledger.unlanded !== null
+  return { ledger, facts, isDue, isQuiet: !isDue && entriesNew <= 0 && facts.head === ledger.head }
+}
+
+/** Counts the gaps between two rounds in which somebody waits, and the faults that the chain has played. */
+function turnWatcher({ context, url }: Stack, watched: Watched): (look: Look) => Promise<void> {
+  let wasOpen = true
+  return async ({ isDue }) => {
+    const { initialized } = await context.chain.round()
+    if (!initialized && wasOpen && isDue) watched.roundsWhileDue++
+    // A gap counts once, and only from the first look at which somebody waits.
+    wasOpen = initialized || !isDue
+    const faults = (await callRpc(url, 'anchorhold_faults')) as readonly { fault: 'drop' | 'double'; hash: string }[]
+    for (const { fault, hash } of faults) (fault === 'drop' ? watched.dropped : watched.doubled).add(hash)
+  }
+}

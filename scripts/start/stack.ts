@@ -1,0 +1,162 @@
+/** Every process of the embedded set-up, in the order in which they need each other; taken down in the other order. */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { destination } from 'pino'
+import { CodedError } from '../../enclave/protocol/errors.ts'
+import type { Address } from '../../enclave/protocol/ids.ts'
+import { hostConfigOf } from '../../host/config.ts'
+import { type Context, openContext } from '../../host/context.ts'
+import { writeDurably } from '../../host/durable-file.ts'
+import { openLog } from '../../host/log.ts'
+import { type Supervisor, superviseEnclave } from '../../host/supervisor.ts'
+import { STAGES } from '../../queues/names.ts'
+import type { Deployment } from '../chain/setup.ts'
+import { type RunningChain, startChain } from '../chain/start.ts'
+import { startRedis } from '../redis/redis.ts'
+import { ROOT, startChild } from './children.ts'
+import { socketPath } from './enclave-process.ts'
+import type { Folder, Plan } from './folder.ts'
+import { provideAnchor, provideAuthority, provideKeys, writeGenesis } from './provision.ts'
+
+export type Stack = {
+  readonly url: string
+  readonly deployment: Deployment
+  readonly authority: Address
+  readonly context: Context
+}
+
+/** What is to be undone, last first. Every step of a start adds its own end. */
+export type Endings = { push(end: () => Promise<void> | void): void; run(): Promise<void> }
+
+export const BLOCK_MS = 250
+export const SETTLE_DEPTH_BLOCKS = 2
+/** Counted from the guardian's appointment, which is the first: a commit is lost on its way, a later one sent twice. */
+const DROPPED_BROADCAST = 8
+const DOUBLED_BROADCAST = 13
+const KEEPER_LAG_BLOCKS = 6
+const PAYOUT_INTERVAL_MS = 1_200
+const PAYOUTS_MIN = 40
+const RESEND_MS = 1_500
+const ACTIVE_MS_MAX = 180_000
+const RESTART_MS = 1_000
+
+export function newEndings(): Endings {
+  const ends: (() => Promise<void> | void)[] = []
+  return {
+    push: (end) => void ends.push(end),
+    run: async () => {
+      for (let end = ends.pop(); end !== undefined; end = ends.pop()) await Promise.resolve(end()).catch(() => undefined)
+    },
+  }
+}
+
+/** Chain and anchor, keys and authority. Refuses CHAIN_BEHIND, DATA_LOCKED, CONFIG_INVALID. */
+export async function startGround(folder: Folder, plan: Plan, hasLedger: boolean, endings: Endings, said: (step: string) => void) {
+  said('chain')
+  const onLine = lineSink(join(folder.logs, 'chain.log'), endings)
+  const options = { dataDir: folder.chain, blockMs: BLOCK_MS, finalDepthBlocks: SETTLE_DEPTH_BLOCKS, keeperLagBlocks: KEEPER_LAG_BLOCKS, onLine }
+  const first = await startChain(options)
+  endings.push(() => first.stop())
+  said('anchor')
+  const deployment = await provideAnchor(first.url, plan, hasLedger)
+  // The faults name the anchor, whose address only now is known.
+  const chain = plan.journal === null ? await withFaults(first, options, deployment, endings) : first
+  await writeGenesis(folder, plan, deployment)
+  said('keys')
+  const authority = await provideKeys(folder, deployment)
+  await provideAuthority(chain.url, deployment, authority)
+  return { url: chain.url, deployment, authority }
+}
+
+type ChainOptions = Parameters<typeof startChain>[0]
+
+async function withFaults(first: RunningChain, options: ChainOptions, { anchor }: Deployment, endings: Endings): Promise<RunningChain> {
+  await first.stop()
+  const chain = await startChain({ ...options, faults: { to: anchor, dropAt: DROPPED_BROADCAST, doubleAt: DOUBLED_BROADCAST } })
+  endings.push(() => chain.stop())
+  return chain
+}
+
+/** Redis, the supervised enclave, and four workers. Refuses REDIS_MISSING, ENCLAVE_EXITED. */
+export async function startRoad(
+  folder: Folder,
+  plan: Plan,
+  ground: Pick<Stack, 'url' | 'deployment' | 'authority'>,
+  endings: Endings,
+  said: (step: string) => void,
+): Promise<Stack> {
+  said('redis')
+  const redis = await startRedis({ dataDir: folder.redis, cacheDir: join(ROOT, '.cache', 'redis') })
+  endings.push(() => redis.stop())
+  const settings = settingsOf(folder, plan, ground, redis.url)
+  await writeDurably(folder.paths.config, `${JSON.stringify(settings, null, 2)}\n`)
+  said('enclave')
+  const to = destination({ dest: join(folder.logs, 'host.log'), mkdir: true, sync: true })
+  endings.push(() => to.end())
+  const context = openContext(hostConfigOf(folder.root, settings), openLog({ level: 'info', name: 'start', to }))
+  endings.push(() => context.close())
+  const supervisor = superviseEnclave(context)
+  endings.push(() => stopEnclave(folder, supervisor))
+  await waitActive(supervisor, join(folder.logs, 'host.log'))
+  said('workers')
+  for (const stage of STAGES) keepWorker(folder, stage, endings)
+  return { ...ground, context }
+}
+
+function settingsOf(folder: Folder, plan: Plan, { url, deployment }: Pick<Stack, 'url' | 'deployment'>, redisUrl: string) {
+  return {
+    chainId: deployment.chainId,
+    anchor: deployment.anchor.toLowerCase(),
+    rpcUrls: [url],
+    redisUrl,
+    enclaveEndpoint: `unix://${socketPath(folder.root, 'enclave')}`,
+    journal: plan.journal ?? folder.released,
+    settleDepthBlocks: SETTLE_DEPTH_BLOCKS,
+    finality: 'finalized',
+    payoutIntervalMs: PAYOUT_INTERVAL_MS,
+    payoutsMin: PAYOUTS_MIN,
+    resendMs: RESEND_MS,
+  }
+}
+
+async function waitActive(supervisor: Supervisor, logFile: string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, fail) => {
+    const why = `expected the enclave to be active within ${ACTIVE_MS_MAX} ms; its words are in ${logFile}`
+    timer = setTimeout(() => fail(new CodedError('ENCLAVE_EXITED', why)), ACTIVE_MS_MAX)
+  })
+  await Promise.race([supervisor.active, late]).finally(() => clearTimeout(timer))
+}
+
+async function stopEnclave(folder: Folder, supervisor: Supervisor): Promise<void> {
+  await supervisor.stop()
+  rmSync(socketPath(folder.root, 'enclave'), { force: true })
+}
+
+/** A stage that dies is started again: nothing is lost with it. */
+function keepWorker(folder: Folder, stage: string, endings: Endings): void {
+  let isEnding = false
+  const words = ['workers/main.ts', '--data', folder.root, '--stage', stage, '--with-parent']
+  const start = () => startChild({ name: stage, words, logFile: join(folder.logs, `${stage}.log`) })
+  let child = start()
+  const watch = async (): Promise<void> => {
+    while (!isEnding) {
+      await child.ended
+      if (isEnding) return
+      await sleep(RESTART_MS)
+      if (!isEnding) child = start()
+    }
+  }
+  void watch()
+  endings.push(async () => {
+    isEnding = true
+    await child.stop()
+  })
+}
+
+function lineSink(path: string, endings: Endings): (line: string) => void {
+  const to = destination({ dest: path, mkdir: true, sync: true })
+  endings.push(() => to.end())
+  return (line) => void to.write(`${line}\n`)
+}
