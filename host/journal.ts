@@ -145,7 +145,9 @@ class Reader implements JournalReader {
     if (this.#marks !== undefined && (isSame || isGrown) && !isDue) return this.#difference
     const startMs = this.#now()
     this.#marks ??= await this.#index.load()
-    this.#difference = await this.#compare(this.#marks)
+    // The cursor is a mark as well: what lies between it and the last one must not escape.
+    const isAhead = this.#cursor.line > (this.#marks.at(-1)?.line ?? 0)
+    this.#difference = await this.#compare(isAhead ? [...this.#marks, this.#cursor] : this.#marks)
     this.#isUnchecked = false
     this.#checkAtMs = this.#now() + Math.max(RECHECK_MS_MIN, RECHECK_COST_FACTOR * (this.#now() - startMs))
     return this.#difference
