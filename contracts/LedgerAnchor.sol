@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.37;
 
-import {ILedgerAnchor} from "./interfaces/ILedgerAnchor.sol";
 import {HEAD_BYTES, Payouts, TICKET_BYTES, TRANSFER_BYTES} from "./Payouts.sol";
+import {ILedgerAnchor} from "./interfaces/ILedgerAnchor.sol";
 import {ITicketBroker} from "./interfaces/ITicketBroker.sol";
 
 /// @title LedgerAnchor
@@ -23,6 +23,7 @@ contract LedgerAnchor is ILedgerAnchor {
     uint256 private constant SIGNATURE_BYTES = 65;
     uint256 private constant SIGNATURE_S_MAX = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
 
+    // Enough for a contract wallet to book what it gets (the EVM adds its stipend of 2,300), too little to redeem.
     uint256 private constant TRANSFER_GAS = 30_000;
     // A call with value to a cold and new account costs 36,600 on top, and EIP-150 keeps 1/64 back: with this much
     // left, the recipient always gets the full 30,000, whatever limit a relayer chose.

@@ -1,6 +1,9 @@
 import { glob, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { type Abi, type Address, encodeFunctionData, type Hex, keccak256, parseAbi, parseEther, toHex } from 'viem'
+
+const ARTIFACTS_PATH = fileURLToPath(new URL('../../artifacts', import.meta.url))
 
 /** Livepeer's addresses on Arbitrum One. The last two are ours: the deployed targets behind them are not ours to know. */
 export const WORLD = {
@@ -136,7 +139,7 @@ export async function setRules(deps: Pick<WorldDeps, 'send'>, rules: 'v1' | 'v2'
 }
 
 /** The compiled contract `name` from Hardhat's artifacts folder. Throws when it isn't there exactly once: build first. */
-export async function readArtifact(name: string, artifactsPath = 'artifacts'): Promise<Artifact> {
+export async function readArtifact(name: string, artifactsPath = ARTIFACTS_PATH): Promise<Artifact> {
   const paths: string[] = []
   for await (const path of glob(`${artifactsPath}/{contracts,test}/**/${name}.json`)) {
     if (basename(path) === `${name}.json`) paths.push(path)
