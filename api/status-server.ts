@@ -26,7 +26,9 @@ export async function openStatusServer(port: number, read: () => Promise<StatusV
 }
 
 function pageOf(view: StatusView): string {
-  const rows = Object.entries(view).map(([name, value]) => `<tr><th>${escaped(name)}</th><td><pre>${escaped(shown(value))}</pre></td></tr>`)
+  const rows = Object.entries(view).map(
+    ([name, value]) => `<tr><th>${escaped(name)}</th><td><pre>${escaped(shown(value))}</pre></td></tr>`,
+  )
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Anchorhold</title>',
     `<meta http-equiv="refresh" content="${REFRESH_S}">`,

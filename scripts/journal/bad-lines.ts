@@ -24,7 +24,11 @@ const RECIPES: readonly Recipe[] = [
   ['an array', 'LINE_NOT_JSON', (stamp) => `[${credit(stamp)}]`],
   ['nothing', 'LINE_NOT_JSON', () => ''],
   ['a byte order mark', 'LINE_NOT_JSON', (stamp) => `\ufeff${credit(stamp)}`],
-  ['too deep', 'LINE_NOT_JSON', (stamp) => credit(stamp).replace(/\{\}$/, '{"a":'.repeat(DEEP_LEVELS) + '1' + '}'.repeat(DEEP_LEVELS))],
+  [
+    'too deep',
+    'LINE_NOT_JSON',
+    (stamp) => credit(stamp).replace(/\{\}$/, '{"a":'.repeat(DEEP_LEVELS) + '1' + '}'.repeat(DEEP_LEVELS)),
+  ],
   ['a doubled key', 'LINE_KEY_DOUBLED', (stamp) => credit(stamp).replace('"balance"', '"amount":"900","balance"')],
   ['an unknown event', 'LINE_EVENT_UNKNOWN', (stamp) => credit(stamp, [['event', 'bonus']])],
   ['too long', 'LINE_TOO_LONG', (stamp) => credit(stamp, [['reason', 'x'.repeat(LONG_CHARACTERS)]])],
@@ -41,7 +45,15 @@ const RECIPES: readonly Recipe[] = [
   ['a lone surrogate', 'ORCHESTRATOR_ID', (stamp) => credit(stamp, [['orchestrator_id', 'orch-\ud83c']])],
   ['an overdraw', 'OVERDRAW', (stamp) => credit(stamp, both('-1000'))],
   ['a debt of a stranger', 'OVERDRAW', (stamp) => credit(stamp, [...both('-0.01'), ['orchestrator_id', 'nobody-yet']])],
-  ["the old host's balance", 'LINE_SET_BALANCE', (stamp) => credit(stamp, [['event', 'set_balance'], ['reason', 'reconcile']])],
+  [
+    "the old host's balance",
+    'LINE_SET_BALANCE',
+    (stamp) =>
+      credit(stamp, [
+        ['event', 'set_balance'],
+        ['reason', 'reconcile'],
+      ]),
+  ],
 ]
 
 export const BAD_KINDS: readonly string[] = RECIPES.map(([kind]) => kind)

@@ -7,8 +7,17 @@ import { ROOT } from './children.ts'
 import type { Folder } from './folder.ts'
 import type { Stack } from './stack.ts'
 
-const weiText = z.string().regex(/^-?\d{1,40}$/).transform(BigInt)
-const Finding = z.object({ code: z.string(), entry: z.number().nullish(), subject: z.string(), expected: z.string(), got: z.string() })
+const weiText = z
+  .string()
+  .regex(/^-?\d{1,40}$/)
+  .transform(BigInt)
+const Finding = z.object({
+  code: z.string(),
+  entry: z.number().nullish(),
+  subject: z.string(),
+  expected: z.string(),
+  got: z.string(),
+})
 
 const Report = z.object({
   verdict: z.enum(['clean', 'findings']),
@@ -28,7 +37,11 @@ const AUDIT_MS_MAX = 600_000
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 
 /** Runs it to its end. Refuses AUDIT_STORE or the auditor's own code when it could not check. */
-export async function audit(folder: Folder, { url, deployment }: Pick<Stack, 'url' | 'deployment'>, journal: string): Promise<Audit> {
+export async function audit(
+  folder: Folder,
+  { url, deployment }: Pick<Stack, 'url' | 'deployment'>,
+  journal: string,
+): Promise<Audit> {
   const options = ['--rpc', url, '--anchor', deployment.anchor, '--log', folder.paths.audit, '--journal', journal]
   const text = await run(['--json', '--from-block', String(deployment.genesisBlock), ...options])
   const line: unknown = JSON.parse(text.trim().split('\n').at(-1) ?? '{}')

@@ -26,7 +26,13 @@ export type ChainFigures = {
 }
 
 type Log = { readonly topics: [Hex, ...Hex[]]; readonly data: Hex; readonly transactionHash: Hash }
-type PayingCommit = { readonly gas: bigint; readonly bytes: number; readonly carried: number; readonly paid: number; readonly paidWei: bigint }
+type PayingCommit = {
+  readonly gas: bigint
+  readonly bytes: number
+  readonly carried: number
+  readonly paid: number
+  readonly paidWei: bigint
+}
 
 const COMMITS_MAX = 100_000
 const CALLS_AT_ONCE = 16
@@ -34,10 +40,13 @@ const CALLS_AT_ONCE = 16
 export async function readChainFigures({ url, deployment, context, authority }: Stack): Promise<ChainFigures> {
   const facts = await context.chain.facts(authority)
   const fromBlock = `0x${deployment.genesisBlock.toString(16)}`
-  const logs = (await callRpc(url, 'eth_getLogs', [{ address: deployment.anchor, fromBlock, toBlock: 'latest' }])) as Log[]
+  const logs = (await callRpc(url, 'eth_getLogs', [
+    { address: deployment.anchor, fromBlock, toBlock: 'latest' },
+  ])) as Log[]
   const events = logs.flatMap((log) => read(log))
   const settled = events.filter(({ name }) => name === 'Settled')
-  if (settled.length > COMMITS_MAX) throw new CodedError('RPC_FAILED', `expected at most ${COMMITS_MAX} commits, got ${settled.length}`)
+  if (settled.length > COMMITS_MAX)
+    throw new CodedError('RPC_FAILED', `expected at most ${COMMITS_MAX} commits, got ${settled.length}`)
   const paying = await inParts(settled, ({ hash, bitmap }) => readPaying(url, hash, bitmap))
   const sum = (pick: (commit: PayingCommit) => number) => paying.reduce((total, commit) => total + pick(commit), 0)
   return {
@@ -74,7 +83,8 @@ async function readPaying(url: string, hash: Hash, bitmap: bigint): Promise<Payi
   const receipt = (await callRpc(url, 'eth_getTransactionReceipt', [hash])) as { gasUsed: Hex }
   const { input } = (await callRpc(url, 'eth_getTransactionByHash', [hash])) as { input: Hex }
   const call = decodeAnchorCall(fromHex(input))
-  if (call.kind !== 'commitAndPay') throw new CodedError('RPC_FAILED', `expected commitAndPay in ${hash}, got ${call.kind}`)
+  if (call.kind !== 'commitAndPay')
+    throw new CodedError('RPC_FAILED', `expected commitAndPay in ${hash}, got ${call.kind}`)
   const { tickets, transfers } = parsePayouts(call.payouts)
   const payouts = [...tickets, ...transfers]
   const paid = payouts.filter((_, position) => ((bitmap >> BigInt(position)) & 1n) === 1n)

@@ -37,6 +37,8 @@ export async function startLoneEnclave(dataDir: string, name: string, place: Enc
 
 /** A short path wherever the data folder lies: the kernel takes about a hundred bytes. The same folder has the same. */
 export function socketPath(dataDir: string, name: string): string {
-  const digest = createHash('sha256').update(`${resolve(dataDir)}\0${name}`).digest('hex')
+  const digest = createHash('sha256')
+    .update(`${resolve(dataDir)}\0${name}`)
+    .digest('hex')
   return join(tmpdir(), `anchorhold-${digest.slice(0, 16)}.sock`)
 }

@@ -1,10 +1,11 @@
 /** Gathers the figures of the table, each from where it lives. */
-import { readSessionLog } from './ledger-log.ts'
-import type { LedgerStatus } from '../../enclave/protocol/method-results.ts'
+
 import { CodedError } from '../../enclave/protocol/errors.ts'
+import type { LedgerStatus } from '../../enclave/protocol/method-results.ts'
 import type { Audit } from './audit-process.ts'
 import { readChainFigures } from './chain-figures.ts'
 import type { Folder } from './folder.ts'
+import { readSessionLog } from './ledger-log.ts'
 import { figuresOfLog } from './log-figures.ts'
 import type { EnclaveFigures, Figures } from './reconcile.ts'
 import type { Stack } from './stack.ts'
@@ -15,7 +16,8 @@ export type Measured = Pick<Figures, 'log' | 'chain' | 'enclave' | 'audit' | 'ro
 /** Nothing may be on its way while this looks: prepare is paused. */
 export async function measure(folder: Folder, stack: Stack, audit: Audit, watched: Watched): Promise<Measured> {
   const { ledger, session } = await stack.context.enclave.call('status', {})
-  if (ledger === undefined || session === undefined) throw new CodedError('ENCLAVE_ANSWER', 'expected a ledger in the status, got none')
+  if (ledger === undefined || session === undefined)
+    throw new CodedError('ENCLAVE_ANSWER', 'expected a ledger in the status, got none')
   const log = figuresOfLog(await readSessionLog(folder.paths, session, ledger.logSize))
   return {
     log,
@@ -35,10 +37,21 @@ async function askBalances({ context }: Stack, ledger: LedgerStatus, ids: readon
     balancesReservedWei += reserved_wei
   }
   const { head, sequence, journalSize, creditedWei, paidWei, reservedWei, accountsWithoutRecipient } = ledger
-  return { head, sequence, journalSize, creditedWei, paidWei, reservedWei, accountsWithoutRecipient, balancesWei, balancesReservedWei }
+  return {
+    head,
+    sequence,
+    journalSize,
+    creditedWei,
+    paidWei,
+    reservedWei,
+    accountsWithoutRecipient,
+    balancesWei,
+    balancesReservedWei,
+  }
 }
 
 function auditFigures({ verdict, sequence, commits, ledger, treasury }: Audit): Figures['audit'] {
-  if (ledger === null || treasury === null) throw new CodedError('AUDIT_STORE', 'expected figures of ledger and treasury from the auditor, got none')
+  if (ledger === null || treasury === null)
+    throw new CodedError('AUDIT_STORE', 'expected figures of ledger and treasury from the auditor, got none')
   return { verdict, sequence, commits, creditedWei: ledger.creditedWei, paidWei: ledger.paidWei, ...treasury }
 }

@@ -60,7 +60,9 @@ export function folderOf(root: string): Folder {
  * Takes the folder for this process; with --fresh the old one is moved aside first. Returns what gives it back, and where
  * the old data went. Refuses DATA_LOCKED while another start uses it, CONFIG_INVALID when it cannot be made.
  */
-export async function takeFolder(options: StartOptions): Promise<{ folder: Folder; release: () => void; aside: string | undefined }> {
+export async function takeFolder(
+  options: StartOptions,
+): Promise<{ folder: Folder; release: () => void; aside: string | undefined }> {
   makeFolder(options.dataDir)
   let release = await lock(options.dataDir)
   let aside: string | undefined
@@ -81,7 +83,11 @@ export function readPlan(folder: Folder): Plan | undefined {
   try {
     return Plan.parse(JSON.parse(readFileSync(folder.plan, 'utf8')))
   } catch (cause) {
-    throw new CodedError('CONFIG_INVALID', `expected the plan of a start in ${folder.plan}; type: npm start -- --fresh`, { cause })
+    throw new CodedError(
+      'CONFIG_INVALID',
+      `expected the plan of a start in ${folder.plan}; type: npm start -- --fresh`,
+      { cause },
+    )
   }
 }
 
@@ -94,7 +100,11 @@ function makeFolder(path: string): void {
     mkdirSync(path, { recursive: true, mode: FOLDER_MODE })
   } catch (cause) {
     const why = (cause as NodeJS.ErrnoException).code ?? 'an error'
-    throw new CodedError('CONFIG_INVALID', `expected a folder that can be made at ${path}, got ${why}; name another with --data`, { cause })
+    throw new CodedError(
+      'CONFIG_INVALID',
+      `expected a folder that can be made at ${path}, got ${why}; name another with --data`,
+      { cause },
+    )
   }
 }
 
@@ -103,6 +113,10 @@ async function lock(dataDir: string): Promise<() => void> {
     return await lockFolder(dataDir)
   } catch (cause) {
     if (!(cause instanceof CodedError)) throw cause
-    throw new CodedError('DATA_LOCKED', `another start works on ${dataDir}; stop it, or type: npm start -- --data OTHER`, { cause })
+    throw new CodedError(
+      'DATA_LOCKED',
+      `another start works on ${dataDir}; stop it, or type: npm start -- --data OTHER`,
+      { cause },
+    )
   }
 }

@@ -1,8 +1,8 @@
 /** Is this the journal that the ledger has read so far, and may a ledger begin with it? */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { CodedError } from '../../enclave/protocol/errors.ts'
 import type { Entry } from '../../enclave/protocol/entry.ts'
+import { CodedError } from '../../enclave/protocol/errors.ts'
 import { type Hash, ORCHESTRATOR_ID_BYTES_MAX } from '../../enclave/protocol/ids.ts'
 import { utf8 } from '../../enclave/protocol/words.ts'
 
@@ -28,7 +28,8 @@ export async function surveyJournal(path: string): Promise<JournalFacts> {
     const fields = parse(line)
     if (fields?.['event'] === 'set_balance' && isPayout(fields)) paidLine ??= lines
     if (fields?.['event'] === 'credit' && isId(fields['orchestrator_id'])) ids.add(fields['orchestrator_id'])
-    if (ids.size > JOURNAL_IDS_MAX) throw new CodedError('LEDGER_FULL', `expected at most ${JOURNAL_IDS_MAX} ids in ${path}`)
+    if (ids.size > JOURNAL_IDS_MAX)
+      throw new CodedError('LEDGER_FULL', `expected at most ${JOURNAL_IDS_MAX} ids in ${path}`)
     lines++
   }
   return { lines, paidLine, ids: [...ids] }
@@ -59,7 +60,10 @@ export function journalHashes(entries: readonly Entry[]): Hash[] {
 
 function refuseFork(path: string, line: number, got: string): never {
   const way = 'name the journal of this ledger, or another folder with --data'
-  throw new CodedError('JOURNAL_FORK', `FORK at line ${line + 1} of ${path}: expected the line that the ledger has read, got ${got}; ${way}`)
+  throw new CodedError(
+    'JOURNAL_FORK',
+    `FORK at line ${line + 1} of ${path}: expected the line that the ledger has read, got ${got}; ${way}`,
+  )
 }
 
 /** Complete lines with their newline. `whole` keeps every byte; else long lines are cut. */

@@ -17,7 +17,10 @@ export type StoredLog = {
 /** The log of the boot that got furthest; undefined where no ledger has begun. */
 export async function readStoredLog(paths: DataPaths): Promise<StoredLog | undefined> {
   const logs = await Promise.all((await readBoots(paths)).map((boot) => readOne(paths, boot)))
-  return logs.reduce<StoredLog | undefined>((best, log) => (best === undefined || isFurther(log, best) ? log : best), undefined)
+  return logs.reduce<StoredLog | undefined>(
+    (best, log) => (best === undefined || isFurther(log, best) ? log : best),
+    undefined,
+  )
 }
 
 /** The whole log of one session, decoded. */
@@ -59,7 +62,10 @@ async function readPath(paths: DataPaths, boot: Boot, end: number): Promise<Uint
 }
 
 function settledIn(entries: readonly Entry[]): number {
-  return entries.reduce((highest, entry) => (entry.type === 'settle' ? Math.max(highest, entry.body.sequence) : highest), 0)
+  return entries.reduce(
+    (highest, entry) => (entry.type === 'settle' ? Math.max(highest, entry.body.sequence) : highest),
+    0,
+  )
 }
 
 const ACTS: ReadonlySet<Entry['type']> = new Set(['credit', 'adjust', 'refuse', 'reserve', 'commit'])

@@ -1,9 +1,10 @@
 /** `npm start`: the whole road on one machine. See docs/ARCHITECTURE.md. */
-import { readOptions, type StartOptions } from './options.ts'
-import { CodedError, isCoded } from '../../enclave/protocol/errors.ts'
+
 import { openStatusServer, type StatusView } from '../../api/status-server.ts'
+import { CodedError, isCoded } from '../../enclave/protocol/errors.ts'
 import { takeFolder } from './folder.ts'
 import { fundingLines } from './funding.ts'
+import { readOptions, type StartOptions } from './options.ts'
 import { openProgress } from './progress.ts'
 import { allHold } from './reconcile.ts'
 import { type Outcome, runStart } from './run.ts'
@@ -11,6 +12,7 @@ import { type Endings, newEndings } from './stack.ts'
 import { printTable, rowsOf } from './table.ts'
 
 const EXIT_FAILED = 1
+const MS_PER_SECOND = 1_000
 const EXIT_INTERRUPTED = 130
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -66,7 +68,9 @@ async function serve(options: StartOptions, endings: Endings, read: () => Status
     endings.push(() => server.close())
   } catch (cause) {
     if (!isCoded(cause, 'PORT_BUSY')) throw cause
-    throw new CodedError('PORT_BUSY', `port ${options.port} is taken; type: npm start -- --port ${options.port + 1}`, { cause })
+    throw new CodedError('PORT_BUSY', `port ${options.port} is taken; type: npm start -- --port ${options.port + 1}`, {
+      cause,
+    })
   }
 }
 
@@ -75,8 +79,6 @@ function textOf(outcome: Outcome, startedAtMs: number): string {
   const seconds = ((Date.now() - startedAtMs) / MS_PER_SECOND).toFixed(1)
   return `${[table, ...outcome.notes, ...fundingLines(outcome.stack), `${seconds} s`].join('\n')}\n`
 }
-
-const MS_PER_SECOND = 1_000
 
 function tableView({ figures, checks, stack }: Outcome): StatusView {
   return { ...Object.fromEntries(rowsOf(figures, checks)), funding: fundingLines(stack) }

@@ -65,7 +65,10 @@ function describe(): Command {
 function complete(typed: Typed, typedIn: string): StartOptions {
   const { journal, roster, data, ...flags } = typed
   if (journal === undefined && (roster !== undefined || typed.demoRecipients || typed.replayHistory)) {
-    throw new CodedError('CONFIG_INVALID', 'expected --journal FILE beside --roster, --demo-recipients and --replay-history')
+    throw new CodedError(
+      'CONFIG_INVALID',
+      'expected --journal FILE beside --roster, --demo-recipients and --replay-history',
+    )
   }
   const from = (path: string) => (isAbsolute(path) ? path : resolve(typedIn, path))
   return {

@@ -36,7 +36,6 @@ export function genesisFiles(place: LedgerPlace, roster: readonly RosterItem[]) 
   return { genesis, configuration: { chainId, anchor, broker, guardian, role: 'core' as const, genesisHash: hash } }
 }
 
-
 function policyOf({ chainId, anchor, broker, treasuryOwner }: LedgerPlace) {
   return {
     chainId,

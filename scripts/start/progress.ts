@@ -24,7 +24,10 @@ export function openProgress(out: NodeJS.WriteStream): Progress {
 }
 
 function bars(out: NodeJS.WriteStream): Progress {
-  const multi = new MultiBar({ format: '{name} {bar} {value}/{total} {note}', hideCursor: true, clearOnComplete: false }, undefined)
+  const multi = new MultiBar(
+    { format: '{name} {bar} {value}/{total} {note}', hideCursor: true, clearOnComplete: false },
+    undefined,
+  )
   let lines: SingleBar | undefined
   let isOver = false
   return {

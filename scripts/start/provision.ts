@@ -28,7 +28,10 @@ export async function provideAnchor(url: string, plan: Plan, hasLedger: boolean)
   const there = await readDeployment(url)
   if (there !== undefined) return there
   if (hasLedger) {
-    throw new CodedError('CHAIN_BEHIND', 'expected the anchor of this ledger on the chain, got a chain without one; type: npm start -- --fresh')
+    throw new CodedError(
+      'CHAIN_BEHIND',
+      'expected the anchor of this ledger on the chain, got a chain without one; type: npm start -- --fresh',
+    )
   }
   const unregistered = new Set(plan.unregistered)
   const recipients = new Set(plan.roster.map(({ recipient }) => recipient))
@@ -52,7 +55,8 @@ export async function writeGenesis(folder: Folder, plan: Plan, deployment: Deplo
 export async function provideKeys(folder: Folder, deployment: Deployment): Promise<Address> {
   if (!existsSync(folder.paths.keyFile)) await drawKeys(folder, deployment)
   const { address } = await readKeyFile(folder.paths.keyFile)
-  if (!isAddress(address)) throw new CodedError('KEYS_MISSING', `expected an address in ${folder.paths.keyFile}, got ${address}`)
+  if (!isAddress(address))
+    throw new CodedError('KEYS_MISSING', `expected an address in ${folder.paths.keyFile}, got ${address}`)
   return address
 }
 
@@ -62,7 +66,10 @@ export async function provideAuthority(url: string, deployment: Deployment, auth
   const anchor = deployment.anchor
   if (facts.authority === ZERO_ADDRESS) await appointAuthority(url, { anchor, authority })
   else if (facts.authority !== authority) {
-    throw new CodedError('CHAIN_BEHIND', `expected authority ${authority} on the anchor, got ${facts.authority}; type: npm start -- --fresh`)
+    throw new CodedError(
+      'CHAIN_BEHIND',
+      `expected authority ${authority} on the anchor, got ${facts.authority}; type: npm start -- --fresh`,
+    )
   }
   if (facts.floatWei < FLOAT_WEI_MIN) await fundGasFloat(url, { authority, amountWei: wei(FLOAT_WEI - facts.floatWei) })
 }
@@ -90,7 +97,11 @@ function placeOf(deployment: Deployment) {
 }
 
 async function drawKeys(folder: Folder, { chainId, anchor }: Deployment): Promise<void> {
-  const enclave = await startLoneEnclave(folder.root, 'keys', { chainId, anchor, logFile: join(folder.logs, 'keys.log') })
+  const enclave = await startLoneEnclave(folder.root, 'keys', {
+    chainId,
+    anchor,
+    logFile: join(folder.logs, 'keys.log'),
+  })
   try {
     const { address, ciphertext_b64, state_ciphertext_b64 } = await enclave.client.call('generate', {})
     await writeDurably(folder.paths.keyFile, `${JSON.stringify({ address, ciphertext_b64, state_ciphertext_b64 })}\n`)

@@ -37,7 +37,10 @@ export async function openRelease(folder: Folder): Promise<Release> {
   await makeFolder(dirname(folder.released))
   const outBytes = existsSync(folder.released) ? statSync(folder.released).size : 0
   if (outBytes > shipped.length || !readReleased(folder, outBytes).equals(shipped.subarray(0, outBytes))) {
-    throw new CodedError('JOURNAL_FORK', `expected ${folder.released} to begin like ${folder.shipped}; type: npm start -- --fresh`)
+    throw new CodedError(
+      'JOURNAL_FORK',
+      `expected ${folder.released} to begin like ${folder.shipped}; type: npm start -- --fresh`,
+    )
   }
   // The journal is there from the first look on, if only empty.
   await append(folder.released, Buffer.alloc(0))

@@ -98,7 +98,11 @@ export async function releaseAndPay(
 /** Refuses RPC_TIMEOUT when it does not become quiet. */
 export async function awaitQuiet(road: Road, stack: Stack, lines: number): Promise<void> {
   const quiet = await road.until((look) => look.isQuiet && look.ledger.journalSize >= lines, QUIET_MS_MAX)
-  if (!quiet) throw new CodedError('RPC_TIMEOUT', `expected the ledger to be quiet within ${QUIET_MS_MAX} ms; see the folder logs/`)
+  if (!quiet)
+    throw new CodedError(
+      'RPC_TIMEOUT',
+      `expected the ledger to be quiet within ${QUIET_MS_MAX} ms; see the folder logs/`,
+    )
   await awaitPublished(road, stack)
 }
 
@@ -125,7 +129,10 @@ async function awaitPublished(road: Road, { context }: Stack): Promise<void> {
     if ((await context.audit.published()).size >= ledger.logSizeCommitted) return
     await sleep(POLL_MS)
   }
-  throw new CodedError('AUDIT_STORE', `expected ${ledger.logSizeCommitted} entries to be public within ${STEP_MS_MAX} ms`)
+  throw new CodedError(
+    'AUDIT_STORE',
+    `expected ${ledger.logSizeCommitted} entries to be public within ${STEP_MS_MAX} ms`,
+  )
 }
 
 /** The next step is released into the gap between two rounds: who becomes due in it waits for the turn. */

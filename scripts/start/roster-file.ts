@@ -27,10 +27,16 @@ function itemOf(path: string, id: string, text: unknown): RosterItem {
   const size = id.isWellFormed() ? utf8(id).length : 0
   const recipient = typeof text === 'string' ? toAddress(text) : undefined
   if (size < 1 || size > ORCHESTRATOR_ID_BYTES_MAX) {
-    throw new CodedError('CONFIG_INVALID', `expected ids of 1 to ${ORCHESTRATOR_ID_BYTES_MAX} bytes in ${path}, got ${size}`)
+    throw new CodedError(
+      'CONFIG_INVALID',
+      `expected ids of 1 to ${ORCHESTRATOR_ID_BYTES_MAX} bytes in ${path}, got ${size}`,
+    )
   }
   if (recipient === undefined || recipient === ZERO_ADDRESS) {
-    throw new CodedError('CONFIG_INVALID', `expected an address of ${JSON.stringify(id)} in ${path}, got ${JSON.stringify(text)}`)
+    throw new CodedError(
+      'CONFIG_INVALID',
+      `expected an address of ${JSON.stringify(id)} in ${path}, got ${JSON.stringify(text)}`,
+    )
   }
   return { id, recipient }
 }

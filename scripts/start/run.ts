@@ -14,8 +14,8 @@ import type { StartOptions } from './options.ts'
 import type { Progress } from './progress.ts'
 import { readFacts } from './provision.ts'
 import { type Check, type Figures, reconcile, shipped } from './reconcile.ts'
-import { openRelease, planRelease, type Release, RELEASE_STEPS } from './release.ts'
-import { awaitFirstHeader, awaitQuiet, openRoad, paidText, releaseAndPay, type Road, topUp } from './road.ts'
+import { openRelease, planRelease, RELEASE_STEPS, type Release } from './release.ts'
+import { awaitFirstHeader, awaitQuiet, openRoad, paidText, type Road, releaseAndPay, topUp } from './road.ts'
 import { readRoster, withDemoRecipients } from './roster-file.ts'
 import { type Endings, type Stack, startGround, startRoad } from './stack.ts'
 import { readWatched, type Watched, writeWatched } from './watched.ts'
@@ -35,7 +35,12 @@ const PAUSE_REASON = 'npm start: figures and attacks'
 const PAYEES_MAX = 4
 const PAYEES_MIN = 2
 
-export async function runStart(options: StartOptions, folder: Folder, endings: Endings, progress: Progress): Promise<Outcome> {
+export async function runStart(
+  options: StartOptions,
+  folder: Folder,
+  endings: Endings,
+  progress: Progress,
+): Promise<Outcome> {
   const stored = await readStoredLog(folder.paths)
   const plan = await decidePlan(options, folder, stored)
   const release = plan.journal === null ? await openRelease(folder) : undefined
@@ -68,7 +73,12 @@ async function decidePlan(options: StartOptions, folder: Folder, stored: StoredL
   return plan
 }
 
-async function followPlan(options: StartOptions, folder: Folder, before: Plan, stored: StoredLog | undefined): Promise<Plan> {
+async function followPlan(
+  options: StartOptions,
+  folder: Folder,
+  before: Plan,
+  stored: StoredLog | undefined,
+): Promise<Plan> {
   if (options.journal === undefined || options.journal === before.journal) return withSameRoster(options, before)
   await requireSameJournal(options.journal, journalHashes(stored?.entries ?? []))
   const plan = { ...before, journal: options.journal }
@@ -81,29 +91,51 @@ function withSameRoster(options: StartOptions, plan: Plan): Plan {
   const known = new Map(plan.roster.map(({ id, recipient }) => [id, recipient]))
   const other = readRoster(options.roster).find(({ id, recipient }) => known.get(id) !== recipient)
   if (other === undefined) return plan
-  throw new CodedError('CONFIG_INVALID', `the roster is fixed at genesis, and ${JSON.stringify(other.id)} differs; name another folder with --data`)
+  throw new CodedError(
+    'CONFIG_INVALID',
+    `the roster is fixed at genesis, and ${JSON.stringify(other.id)} differs; name another folder with --data`,
+  )
 }
 
 function shippedPlan(): Plan {
-  return { version: 1, journal: null, roster: rosterOf(demoOrchestrators()), unregistered: [demoRecipient(UNREGISTERED_ID)] }
+  return {
+    version: 1,
+    journal: null,
+    roster: rosterOf(demoOrchestrators()),
+    unregistered: [demoRecipient(UNREGISTERED_ID)],
+  }
 }
 
 async function ownPlan(options: StartOptions, journal: string): Promise<Plan> {
   const { paidLine, ids } = await surveyJournal(journal)
   if (paidLine !== undefined && !options.replayHistory) {
     const way = 'carry the balances over with `anchorhold import`, or say --replay-history'
-    throw new CodedError('JOURNAL_HAS_HISTORY', `line ${paidLine + 1} of ${journal} is a payout that was made already; ${way}`)
+    throw new CodedError(
+      'JOURNAL_HAS_HISTORY',
+      `line ${paidLine + 1} of ${journal} is a payout that was made already; ${way}`,
+    )
   }
   const given = options.roster === undefined ? [] : readRoster(options.roster)
-  return { version: 1, journal, roster: options.demoRecipients ? withDemoRecipients(given, ids) : given, unregistered: [] }
+  return {
+    version: 1,
+    journal,
+    roster: options.demoRecipients ? withDemoRecipients(given, ids) : given,
+    unregistered: [],
+  }
 }
 
-async function requireChainAhead(ground: Pick<Stack, 'url' | 'deployment' | 'authority'>, stored: StoredLog | undefined): Promise<void> {
+async function requireChainAhead(
+  ground: Pick<Stack, 'url' | 'deployment' | 'authority'>,
+  stored: StoredLog | undefined,
+): Promise<void> {
   if (stored === undefined) return
   const { sequence, epoch } = await readFacts(ground.url, ground.deployment, ground.authority)
   if (sequence >= stored.settled && epoch >= stored.epochActed) return
   const expected = `sequence ${stored.settled} and session ${stored.epochActed}`
-  throw new CodedError('CHAIN_BEHIND', `expected ${expected} on the chain, got ${sequence} and ${epoch}; type: npm start -- --fresh`)
+  throw new CodedError(
+    'CHAIN_BEHIND',
+    `expected ${expected} on the chain, got ${sequence} and ${epoch}; type: npm start -- --fresh`,
+  )
 }
 
 /** The first money comes after the auditor has accepted the first header, and no sooner. */
@@ -113,14 +145,21 @@ async function fundWhenClean(folder: Folder, plan: Plan, stack: Stack, road: Roa
   if (facts.treasuryWei > 0n) return
   progress.step('auditor: the first header')
   const { verdict, findings } = await audit(folder, stack, journalOf(folder, plan))
-  if (verdict !== 'clean') throw new CodedError('AUDIT_STORE', `expected a clean first header, got ${JSON.stringify(findings[0] ?? null)}`)
+  if (verdict !== 'clean')
+    throw new CodedError('AUDIT_STORE', `expected a clean first header, got ${JSON.stringify(findings[0] ?? null)}`)
   await topUp(stack, TREASURY_WEI)
   progress.step('treasury funded')
 }
 
 type Pay = { readonly release: Release | undefined; readonly watched: Watched; readonly progress: Progress }
 
-async function pay(folder: Folder, plan: Plan, stack: Stack, road: Road, { release, watched, progress }: Pay): Promise<void> {
+async function pay(
+  folder: Folder,
+  plan: Plan,
+  stack: Stack,
+  road: Road,
+  { release, watched, progress }: Pay,
+): Promise<void> {
   const { facts, ledger } = await road.look()
   if (ledger.dueWei > facts.treasuryWei) await topUp(stack, wei(ledger.dueWei + TREASURY_WEI))
   if (release !== undefined) {
@@ -132,7 +171,14 @@ async function pay(folder: Folder, plan: Plan, stack: Stack, road: Road, { relea
   await writeWatched(folder, watched)
 }
 
-async function conclude(folder: Folder, plan: Plan, stack: Stack, release: Release | undefined, watched: Watched, progress: Progress): Promise<Outcome> {
+async function conclude(
+  folder: Folder,
+  plan: Plan,
+  stack: Stack,
+  release: Release | undefined,
+  watched: Watched,
+  progress: Progress,
+): Promise<Outcome> {
   await pausePrepare(stack)
   try {
     progress.step('auditor: the whole ledger')
@@ -150,7 +196,14 @@ async function conclude(folder: Folder, plan: Plan, stack: Stack, release: Relea
   }
 }
 
-async function attackOnce(folder: Folder, plan: Plan, stack: Stack, watched: Watched, before: string, progress: Progress) {
+async function attackOnce(
+  folder: Folder,
+  plan: Plan,
+  stack: Stack,
+  watched: Watched,
+  before: string,
+  progress: Progress,
+) {
   const none = { liveHeads: { before, after: before } }
   if (watched.attacks !== null) {
     return { ...none, notes: [`The attacks were made at sequence ${watched.attacks.sequence}, in an earlier start.`] }
@@ -171,7 +224,9 @@ function payeesOf(plan: Plan): string[] {
 }
 
 function findingNotes({ findings }: Audit): string[] {
-  return findings.slice(0, NOTES_MAX).map(({ code, subject, expected, got }) => `auditor: ${code} ${subject}: expected ${expected}, got ${got}`)
+  return findings
+    .slice(0, NOTES_MAX)
+    .map(({ code, subject, expected, got }) => `auditor: ${code} ${subject}: expected ${expected}, got ${got}`)
 }
 
 const NOTES_MAX = 10

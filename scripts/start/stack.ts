@@ -46,16 +46,29 @@ export function newEndings(): Endings {
   return {
     push: (end) => void ends.push(end),
     run: async () => {
-      for (let end = ends.pop(); end !== undefined; end = ends.pop()) await Promise.resolve(end()).catch(() => undefined)
+      for (let end = ends.pop(); end !== undefined; end = ends.pop())
+        await Promise.resolve(end()).catch(() => undefined)
     },
   }
 }
 
 /** Chain and anchor, keys and authority. Refuses CHAIN_BEHIND, DATA_LOCKED, CONFIG_INVALID. */
-export async function startGround(folder: Folder, plan: Plan, hasLedger: boolean, endings: Endings, said: (step: string) => void) {
+export async function startGround(
+  folder: Folder,
+  plan: Plan,
+  hasLedger: boolean,
+  endings: Endings,
+  said: (step: string) => void,
+) {
   said('chain')
   const onLine = lineSink(join(folder.logs, 'chain.log'), endings)
-  const options = { dataDir: folder.chain, blockMs: BLOCK_MS, finalDepthBlocks: SETTLE_DEPTH_BLOCKS, keeperLagBlocks: KEEPER_LAG_BLOCKS, onLine }
+  const options = {
+    dataDir: folder.chain,
+    blockMs: BLOCK_MS,
+    finalDepthBlocks: SETTLE_DEPTH_BLOCKS,
+    keeperLagBlocks: KEEPER_LAG_BLOCKS,
+    onLine,
+  }
   const first = await startChain(options)
   endings.push(() => first.stop())
   said('anchor')
@@ -71,9 +84,17 @@ export async function startGround(folder: Folder, plan: Plan, hasLedger: boolean
 
 type ChainOptions = Parameters<typeof startChain>[0]
 
-async function withFaults(first: RunningChain, options: ChainOptions, { anchor }: Deployment, endings: Endings): Promise<RunningChain> {
+async function withFaults(
+  first: RunningChain,
+  options: ChainOptions,
+  { anchor }: Deployment,
+  endings: Endings,
+): Promise<RunningChain> {
   await first.stop()
-  const chain = await startChain({ ...options, faults: { to: anchor, dropAt: DROPPED_BROADCAST, doubleAt: DOUBLED_BROADCAST } })
+  const chain = await startChain({
+    ...options,
+    faults: { to: anchor, dropAt: DROPPED_BROADCAST, doubleAt: DOUBLED_BROADCAST },
+  })
   endings.push(() => chain.stop())
   return chain
 }
@@ -104,7 +125,12 @@ export async function startRoad(
   return { ...ground, context }
 }
 
-function settingsOf(folder: Folder, plan: Plan, { url, deployment }: Pick<Stack, 'url' | 'deployment'>, redisUrl: string) {
+function settingsOf(
+  folder: Folder,
+  plan: Plan,
+  { url, deployment }: Pick<Stack, 'url' | 'deployment'>,
+  redisUrl: string,
+) {
   return {
     chainId: deployment.chainId,
     anchor: deployment.anchor.toLowerCase(),

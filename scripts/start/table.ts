@@ -7,7 +7,13 @@ import type { Check, Figures } from './reconcile.ts'
 export type Row = readonly [about: string, figure: string]
 
 export function rowsOf(figures: Figures, checks: readonly Check[]): Row[] {
-  return [...journalRows(figures), ...moneyRows(figures), ...chainRows(figures), ...attackRows(figures.attacks), ...checkRows(checks)]
+  return [
+    ...journalRows(figures),
+    ...moneyRows(figures),
+    ...chainRows(figures),
+    ...attackRows(figures.attacks),
+    ...checkRows(checks),
+  ]
 }
 
 export function printTable(rows: readonly Row[]): string {
@@ -24,9 +30,15 @@ function journalRows({ log, enclave }: Figures): Row[] {
   const reasons = log.refused.map(([code, lines]) => `${code} ${lines}`).join(', ')
   return [
     ['lines read', count(enclave.journalSize)],
-    ['lines applied', `${count(log.credits + log.adjustments)}, of them ${count(log.negativeAdjustments)} negative adjustments`],
+    [
+      'lines applied',
+      `${count(log.credits + log.adjustments)}, of them ${count(log.negativeAdjustments)} negative adjustments`,
+    ],
     ['lines refused', refused === 0 ? '0' : `${count(refused)}: ${reasons}`],
-    ['orchestrators', `${log.ids.length}; ${log.orchestratorsPaid} paid, ${enclave.accountsWithoutRecipient} without a recipient (accrue)`],
+    [
+      'orchestrators',
+      `${log.ids.length}; ${log.orchestratorsPaid} paid, ${enclave.accountsWithoutRecipient} without a recipient (accrue)`,
+    ],
   ]
 }
 
@@ -35,13 +47,17 @@ function moneyRows({ enclave, chain, audit }: Figures): Row[] {
   return [
     ['wei in', `${creditedWei} (${ether(creditedWei)})`],
     ['= balances + paid + reserved', `${balancesWei} + ${paidWei} + ${reservedWei}`],
-    ['treasury of the anchor', `${ether(audit.fundedWei)} came in − ${ether(audit.outflowWei)} paid = ${ether(chain.treasuryWei)}`],
+    [
+      'treasury of the anchor',
+      `${ether(audit.fundedWei)} came in − ${ether(audit.outflowWei)} paid = ${ether(chain.treasuryWei)}`,
+    ],
     ['gas float of the authority', ether(chain.floatWei)],
   ]
 }
 
 function chainRows({ log, chain, roundsWhileDue, faults, audit }: Figures): Row[] {
-  const returned = log.payoutsReturned === 0 ? '' : `; ${count(log.payoutsReturned)} came back (${log.returnedIds.join(', ')})`
+  const returned =
+    log.payoutsReturned === 0 ? '' : `; ${count(log.payoutsReturned)} came back (${log.returnedIds.join(', ')})`
   return [
     ['commits', `${count(chain.commits)}, of them ${count(chain.payingCommits)} paying; ${log.voided} void`],
     ['payouts', `${count(chain.payoutsPaid)} paid${returned}`],

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CodedError } from '../../../enclave/protocol/errors.ts'
 import type { Address, Hash, Hex } from '../../../enclave/protocol/ids.ts'
-import { decodeEntries, logsOf, readBoot } from '../../../host/boot-records.ts'
 import { type KeyFile, readKeyFile } from '../../../host/boot.ts'
+import { decodeEntries, logsOf, readBoot } from '../../../host/boot-records.ts'
 import { type AnchorFacts, type Chain, openChain, type RoundFacts } from '../../../host/chain.ts'
 import { type Candidate, planLoad } from '../../../host/load-plan.ts'
 import { type DataPaths, pathsOf } from '../../../host/paths.ts'
@@ -62,7 +62,8 @@ export async function openArena(folder: Folder): Promise<Arena> {
 async function arenaOf(root: string, running: RunningChain): Promise<Arena> {
   const { url } = running
   const deployment = await readDeployment(url)
-  if (deployment === undefined) throw new CodedError('CHAIN_BEHIND', 'expected the anchor on the copied chain, got none')
+  if (deployment === undefined)
+    throw new CodedError('CHAIN_BEHIND', 'expected the anchor on the copied chain, got none')
   const paths = pathsOf(root)
   const anchor = deployment.anchor.toLowerCase() as Address
   const chain = openChain({ rpcUrls: [url], chainId: deployment.chainId, anchor, finality: 'finalized' })
@@ -85,7 +86,8 @@ async function recordsAtHead(paths: DataPaths, chain: Chain, authority: Address)
   const { head, epoch, sequence } = await chain.facts(authority)
   const claim: Claim = { head, epoch, bitmap: await chain.bitmapOf(sequence, head) }
   const candidate = (await planLoad(paths, chain, claim)).at(-1)
-  if (candidate === undefined) throw new CodedError('PREFIX_NONE', `expected records that lead to head ${head}, found none`)
+  if (candidate === undefined)
+    throw new CodedError('PREFIX_NONE', `expected records that lead to head ${head}, found none`)
   return { records: await readRecords(paths, candidate), claim: candidate.claim }
 }
 

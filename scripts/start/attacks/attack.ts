@@ -23,7 +23,11 @@ export function mustFail(what: string, expected: readonly string[], answer: stri
 }
 
 /** `paidWei` is what landed commits of the attack account for. */
-export function attackOf(name: string, tries: readonly Try[], treasury: { before: Wei; after: Wei; paidWei: bigint }): Attack {
+export function attackOf(
+  name: string,
+  tries: readonly Try[],
+  treasury: { before: Wei; after: Wei; paidWei: bigint },
+): Attack {
   const lostWei = treasury.before - treasury.after - treasury.paidWei
   return { name, tries, lostWei, held: lostWei === 0n && tries.length > 0 && tries.every(({ held }) => held) }
 }

@@ -26,7 +26,11 @@ const MAX_FEE_WEI = '20000000'
 /** Starts an enclave and hands it its keys. Nothing is loaded yet. */
 export async function startClone(arena: Arena, name: string): Promise<Clone> {
   const { chainId, anchor } = arena.deployment
-  const enclave = await startLoneEnclave(arena.root, name, { chainId, anchor, logFile: join(arena.root, 'enclaves.log') })
+  const enclave = await startLoneEnclave(arena.root, name, {
+    chainId,
+    anchor,
+    logFile: join(arena.root, 'enclaves.log'),
+  })
   const { ciphertext_b64, state_ciphertext_b64 } = arena.keys
   await enclave.client.call('provision', { ciphertext_b64, state_ciphertext_b64 })
   const { session } = await enclave.client.call('status', {})
@@ -58,7 +62,11 @@ export async function tellLanded(clone: Clone, epoch: number): Promise<void> {
 /** An enclave that is loaded, has its session on chain and knows it. */
 export async function activate(clone: Clone): Promise<void> {
   const { landed, epoch, error } = await openSession(clone)
-  if (!landed) throw new CodedError('SESSION_NOT_LANDED', `expected the session of an honest load to land, got ${error ?? 'a revert'}`)
+  if (!landed)
+    throw new CodedError(
+      'SESSION_NOT_LANDED',
+      `expected the session of an honest load to land, got ${error ?? 'a revert'}`,
+    )
   await tellLanded(clone, epoch)
 }
 
@@ -129,7 +137,8 @@ async function withoutFailing(clone: Clone, first: CommitResult): Promise<Commit
   const skip: number[] = []
   for (let attempt = 0; attempt < SKIPS_MAX; attempt++) {
     const simulation = await clone.arena.chain.simulate(clone.arena.authority, toHex(commit.call))
-    if (simulation.kind === 'passes' || simulation.error !== 'AnchorTicketFailed' || simulation.payout === undefined) return commit
+    if (simulation.kind === 'passes' || simulation.error !== 'AnchorTicketFailed' || simulation.payout === undefined)
+      return commit
     skip.push(simulation.payout)
     const { accountNonce } = await clone.arena.facts()
     const round = await clone.arena.round()

@@ -6,7 +6,18 @@ import { type Hash, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import type { CommitResult } from '../../../enclave/protocol/method-results.ts'
 import type { Arena, Outcome } from './arena.ts'
 import { type Attack, attackOf, mustFail } from './attack.ts'
-import { activate, broadcast, type Clone, feed, load, openSession, prepare, startClone, tellLanded, tellResult } from './clone.ts'
+import {
+  activate,
+  broadcast,
+  type Clone,
+  feed,
+  load,
+  openSession,
+  prepare,
+  startClone,
+  tellLanded,
+  tellResult,
+} from './clone.ts'
 import { redeemExtracted } from './ticket.ts'
 
 /** `payees` and `others` are ids with a recipient that can be paid; none is in both. */
@@ -65,7 +76,12 @@ async function ticketAlone({ arena }: Scene, first: Clone) {
 }
 
 /** A restart opens a new session. What the old enclave signs from then on is void. */
-async function oldSessionPays({ arena, others }: Scene, first: Clone, later: Clone, settled: { sequence: number; bitmap: Hash }): Promise<Attack> {
+async function oldSessionPays(
+  { arena, others }: Scene,
+  first: Clone,
+  later: Clone,
+  settled: { sequence: number; bitmap: Hash },
+): Promise<Attack> {
   const before = (await arena.facts()).treasuryWei
   const { head, epoch } = await arena.facts()
   await load(later, first.records, { head, epoch, bitmap: settled.bitmap })

@@ -37,7 +37,11 @@ async function liedClaim(arena: Arena, old: Prefix, payee: string): Promise<Try[
     const commit = await broadcast(clone, await prepare(clone))
     return [
       mustFail('open a session on the old head', ['AnchorStaleHead'], wordOf(opening)),
-      mustFail('pay from the old state all the same', ['AnchorWrongEpoch', 'AnchorWrongSequence', 'AnchorStaleHead'], wordOf(commit)),
+      mustFail(
+        'pay from the old state all the same',
+        ['AnchorWrongEpoch', 'AnchorWrongSequence', 'AnchorStaleHead'],
+        wordOf(commit),
+      ),
     ]
   } finally {
     await clone.enclave.stop()
@@ -53,7 +57,8 @@ function olderPrefix(records: readonly StoredRecord[]): Prefix {
   records.forEach((record, at) => {
     const settledBefore = standing.settled
     standing = standingAfter(standing, record.entries)
-    const isQuiet = matches(standing, { head: standing.head, epoch: 0, bitmap: null }) !== undefined && standing.unlanded === null
+    const isQuiet =
+      matches(standing, { head: standing.head, epoch: 0, bitmap: null }) !== undefined && standing.unlanded === null
     if (standing.settled > settledBefore && isQuiet) cuts.push({ records: records.slice(0, at + 1), standing })
   })
   return cuts.at(-1 - COMMITS_BACK) ?? cuts[0] ?? { records: records.slice(0, 1), standing: STANDING_AT_GENESIS }

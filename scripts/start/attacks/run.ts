@@ -6,7 +6,11 @@ import { attackByClones } from './clones.ts'
 import { attackFromOlderState } from './older-state.ts'
 
 /** `payees` are at least four ids whose recipients Livepeer knows. The copies are removed at the end. */
-export async function runAttacks(folder: Folder, payees: readonly string[], said: (name: string) => void): Promise<Attack[]> {
+export async function runAttacks(
+  folder: Folder,
+  payees: readonly string[],
+  said: (name: string) => void,
+): Promise<Attack[]> {
   const arena = await openArena(folder)
   try {
     said('restart from an older sealed state')

@@ -50,7 +50,8 @@ function redemption(arena: Arena, session: Address, commit: CommitResult): Hex {
   const call = decodeAnchorCall(commit.call)
   const at = commit.payouts.findIndex(({ skipped }) => !skipped)
   const payout = commit.payouts[at]
-  if (call.kind !== 'commitAndPay' || payout === undefined) throw new CodedError('NOTHING_DUE', 'expected a commit with a ticket')
+  if (call.kind !== 'commitAndPay' || payout === undefined)
+    throw new CodedError('NOTHING_DUE', 'expected a commit with a ticket')
   const { round, tickets } = parsePayouts(call.payouts)
   const packed = tickets[at]
   if (packed === undefined || round === null) throw new CodedError('NOTHING_DUE', 'expected a ticket and its round')
