@@ -24,6 +24,8 @@ import { parseResult } from './enclave-results.ts'
 export type EnclaveClient = {
   /** Refuses whatever the enclave refuses, with its code; ENCLAVE_GONE, ENCLAVE_ANSWER. */
   call<M extends MethodName>(method: M, params: Params<M>, options?: CallOptions): Promise<MethodResults[M]>
+  /** Grows with each connection made or lost: while it stays, the same enclave answers. */
+  connections(): number
   close(): void
 }
 export type CallOptions = { readonly timeoutMs?: number }
@@ -43,7 +45,6 @@ const SAFE: ReadonlySet<MethodName> = new Set([
   'address',
   'attestation',
   'outputs',
-  'ack',
   'balance',
   'audit_status',
   'apply_events',
@@ -68,6 +69,7 @@ export function openEnclaveClient(endpoint: string): EnclaveClient {
       const run = () => lane.send(message, options?.timeoutMs ?? CALL_TIMEOUT_MS)
       return parseResult(method, await guarded(policy, run))
     },
+    connections: () => lane.connections,
     close: () => lane.close('closed by us'),
   }
 }
@@ -103,6 +105,7 @@ type Waiting = {
 /** One connection. Nothing here decides; it sends, waits in order, and fails all that waits when the socket ends. */
 class Lane {
   readonly #endpoint: Endpoint
+  connections = 0
   #socket: Promise<Socket> | undefined
   #waiting: Waiting[] = []
   #queued: (() => void)[] = []
@@ -126,6 +129,7 @@ class Lane {
   close(reason: string): void {
     const socket = this.#socket
     this.#socket = undefined
+    this.connections += 1
     const error = new CodedError('ENCLAVE_GONE', `expected an answer of the enclave, the connection ended: ${reason}`)
     for (const { fail, timer } of this.#waiting.splice(0)) {
       clearTimeout(timer)
@@ -153,6 +157,7 @@ class Lane {
       )
       socket.once('connect', () => {
         socket.setTimeout(0)
+        this.connections += 1
         socket.setNoDelay(true)
         done(socket)
       })

@@ -60,7 +60,7 @@ async function heal(enclave: EnclaveClient, logs: BootLogs, before = Number.MAX_
     const next = await storedEnd(logs)
     if (next >= before) return count
     const { records, nextRecord } = await outputsFrom(enclave, logs, next)
-    if (records.length > 0) await persist(enclave, logs, records)
+    await persist(enclave, logs, records)
     count += records.length
     if (logs.sealed.next >= nextRecord) return count
   }
@@ -72,18 +72,43 @@ async function outputsFrom(enclave: EnclaveClient, logs: BootLogs, next: number)
   try {
     return await enclave.call('outputs', { fromRecord: next, max: OUTPUTS_PER_CALL_MAX })
   } catch (error) {
-    if (!isCoded(error, 'RECORD_UNKNOWN') || (await storedEnd(logs)) === next) throw error
-    return { records: [], nextRecord: Number.MAX_SAFE_INTEGER }
+    if (!isCoded(error, 'RECORD_UNKNOWN')) throw error
+    if ((await storedEnd(logs)) > next) return { records: [], nextRecord: Number.MAX_SAFE_INTEGER }
+    // Acknowledged and not here: what followed could never be loaded. The journal brings the lost part again.
+    await enclave.call('halt', { reason: `record ${next} was acknowledged and is not stored` })
+    throw new CodedError('AUDIT_STORE', `expected record ${next} from the enclave, it keeps only later ones`, {
+      cause: error,
+    })
   }
 }
 
+/** Also without records: what another process wrote and did not live to acknowledge is synced and acknowledged here. */
 async function persist(enclave: EnclaveClient, logs: BootLogs, records: readonly ReleasedRecord[]): Promise<void> {
   for (const { record, sealed } of records) await logs.sealed.write(record, sealed)
   await logs.sealed.sync()
   for (const record of records) await logs.entries.write(record.record, encodeEntries(record))
   await logs.entries.sync()
-  const last = records.at(-1)?.record
-  if (last !== undefined) await enclave.call('ack', { record: last })
+  const last = Math.min(logs.sealed.next, logs.entries.next) - 1
+  if (last < logs.sealed.first) return
+  await requireBoot(enclave, logs.boot.session)
+  await enclave.call('ack', { record: last })
+}
+
+/** The connection over which each client last saw its session. */
+const seen = new WeakMap<EnclaveClient, { readonly session: string; readonly connections: number }>()
+
+/**
+ * Record numbers run on across boots: a worker that slept through a restart must not acknowledge the records of the next
+ * enclave with those of the last. Refuses ENCLAVE_GONE.
+ */
+async function requireBoot(enclave: EnclaveClient, session: string): Promise<void> {
+  const last = seen.get(enclave)
+  if (last?.session === session && last.connections === enclave.connections()) return
+  const status = await enclave.call('status', {})
+  if (status.session !== session) {
+    throw new CodedError('ENCLAVE_GONE', `expected the enclave of session ${session}, another one answers`)
+  }
+  seen.set(enclave, { session, connections: enclave.connections() })
 }
 
 async function closeLogs(logs: BootLogs | undefined): Promise<void> {
