@@ -27,7 +27,7 @@ const RECIPES: readonly Recipe[] = [
   [
     'too deep',
     'LINE_NOT_JSON',
-    (stamp) => credit(stamp).replace(/\{\}$/, '{"a":'.repeat(DEEP_LEVELS) + '1' + '}'.repeat(DEEP_LEVELS)),
+    (stamp) => credit(stamp).replace(/\{\}\}$/, `${'{"a":'.repeat(DEEP_LEVELS)}1${'}'.repeat(DEEP_LEVELS)}}`),
   ],
   ['a doubled key', 'LINE_KEY_DOUBLED', (stamp) => credit(stamp).replace('"balance"', '"amount":"900","balance"')],
   ['an unknown event', 'LINE_EVENT_UNKNOWN', (stamp) => credit(stamp, [['event', 'bonus']])],

@@ -46,9 +46,9 @@ export function pythonJson(value: PythonValue): string {
 }
 
 function quoted(text: string): string {
-  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
   // One UTF-16 unit at a time: a character outside the first plane becomes a pair of surrogates, as in Python.
-  return JSON.stringify(text).replace(/[\u007f-\uffff]/g, (unit) => (unit === '\u007f' ? unit : escape(unit)))
+  return JSON.stringify(text).replace(/[\u007f-\uffff]/g, (unit) => (unit === '\u007f' ? unit : escaped(unit)))
 }
 
 function fixed(digits: string, exponent: number): string {

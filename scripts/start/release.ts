@@ -18,7 +18,7 @@ export function planRelease(lines: number, steps: number): number[] {
 
 export const RELEASE_STEPS = 24
 /** sha256 of the shipped journal, pinned by a test too: the same seed, the same bytes. */
-export const SHIPPED_SHA256 = 'd8857b46e7cf9a3eb9b9f6b0e484b092d30e74ad5eeb4498ebcd6ce7ea8a3bde'
+export const SHIPPED_SHA256 = 'cd9eaf3ff762bcbb04ac6600efa157c794f24f81eb4b7d7fc54e4e02e2d50b98'
 const FIRST_SHARES = 2
 const NEWLINE = 10
 
