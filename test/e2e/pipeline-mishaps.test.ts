@@ -1,10 +1,18 @@
+import { cpSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
+import { hostConfigOf } from '../../host/config.ts'
+import { openContext } from '../../host/context.ts'
+import { openControl, PAUSED } from '../../host/control.ts'
+import { openLog } from '../../host/log.ts'
 import { openOutbox } from '../../host/outbox.ts'
+import { superviseEnclave } from '../../host/supervisor.ts'
 import { STAGES } from '../../queues/names.ts'
 import { callRpc } from '../../scripts/chain/rpc.ts'
 import { chainOf, ether, PAYEES, startWorld, TREASURY_WEI, until, type World } from './pipeline-world.ts'
 
-const SUITE_MS_MAX = 60_000
+const SUITE_MS_MAX = 90_000
 const PAID_MS_MAX = 30_000
 const CREDIT = '0.01'
 
@@ -48,7 +56,46 @@ describe('the pipeline on a bad day', function () {
     await until('all paid', isPaid, PAID_MS_MAX)
     expect(await treasuryWei(world)).to.equal(TREASURY_WEI - wantedWei)
   })
+
+  it('halts when a copy of the ledger takes the session, takes it back, and pays nothing twice', async () => {
+    const control = openControl(world.config.paths)
+    await control.set('prepare', PAUSED, 'a copy is taken', Date.now())
+    const isQuiet = async () => {
+      const ledger = (await world.status())?.ledger
+      return ledger?.unlanded === null ? ledger : undefined
+    }
+    // A look that began before the pause may still sign one commit.
+    await sleep(1_000)
+    const before = await until('no commit on its way', isQuiet, PAID_MS_MAX)
+    const copy = copyOf(world)
+    const clone = superviseEnclave(copy)
+    await clone.active
+    await control.clear('prepare', Date.now())
+    world.credit(1, CREDIT)
+    const wantedWei = BigInt(4 * PAYEES) * ether(CREDIT)
+    const isPaid = async () => {
+      const ledger = (await world.status())?.ledger
+      return ledger?.paidWei === wantedWei && ledger.unlanded === null ? ledger : undefined
+    }
+    const after = await until('all paid', isPaid, PAID_MS_MAX)
+    await clone.stop()
+    await copy.close()
+    expect(after.epoch).to.equal(before.epoch + 2)
+    expect(await treasuryWei(world)).to.equal(TREASURY_WEI - wantedWei)
+    expect(readFileSync(join(world.config.paths.control, 'operators.log'), 'utf8')).to.contain('another session')
+  })
 })
+
+/** The whole data folder beside the first, with an enclave of its own: what a thief of the disk has. */
+function copyOf(world: World) {
+  const folder = join(world.dataDir, 'copy')
+  for (const name of ['sealed', 'audit', 'outbox', 'keys', 'enclave.json', 'genesis.json', 'host.json']) {
+    cpSync(join(world.dataDir, name), join(folder, name), { recursive: true })
+  }
+  const settings = JSON.parse(readFileSync(join(folder, 'host.json'), 'utf8'))
+  const config = hostConfigOf(folder, { ...settings, enclaveEndpoint: `unix://${join(folder, 'enclave.sock')}` })
+  return openContext(config, openLog({ level: process.env['PIPELINE_LOG'] ?? 'silent', name: 'copy' }))
+}
 
 async function treasuryWei(world: World): Promise<bigint> {
   return (await chainOf(world).facts(world.authority)).treasuryWei
