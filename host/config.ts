@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { CodedError } from '../enclave/protocol/errors.ts'
 import { type Address, toAddress } from '../enclave/protocol/ids.ts'
-import { SHARDS_MAX } from '../queues/names.ts'
+import { SHARDS_MAX } from '../queues/jobs.ts'
 import { STALLED_INTERVAL_MS } from '../queues/options.ts'
 import { type DataPaths, inData, pathsOf } from './paths.ts'
 

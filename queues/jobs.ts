@@ -1,7 +1,9 @@
 /** What a job says: which shard to look at, and nothing else. Job data is clear text in Redis. */
 import { z } from 'zod'
 import { CodedError } from '../enclave/protocol/errors.ts'
-import { SHARDS_MAX } from './names.ts'
+
+/** Shards are fixed: an account's shard never changes. */
+export const SHARDS_MAX = 256
 
 export const DrainJob = z.strictObject({
   shard: z

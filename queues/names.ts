@@ -15,7 +15,6 @@ export const QUEUE_OF_STAGE: { readonly [S in Stage]: string } = {
 export const CANARY_QUEUE = 'canary'
 export const DRAIN_JOB = 'drain'
 export const PING_JOB = 'ping'
-export const SHARDS_MAX = 256
 
 const SHARD_DIGITS = 3
 

@@ -1,14 +1,13 @@
 import { expect } from 'chai'
 import type { Redis } from 'ioredis'
 import { isCoded } from '../../../enclave/protocol/errors.ts'
-import { parseDrainJob } from '../../../queues/jobs.ts'
+import { parseDrainJob, SHARDS_MAX } from '../../../queues/jobs.ts'
 import {
   CANARY_QUEUE,
   canaryTickIdOf,
   dedupIdOf,
   prefixOf,
   QUEUE_OF_STAGE,
-  SHARDS_MAX,
   STAGES,
   tickIdOf,
 } from '../../../queues/names.ts'
