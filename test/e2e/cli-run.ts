@@ -1,0 +1,33 @@
+/** The command line as an operator types it: a process, its words, what it prints and its exit code. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+
+export type Said = { readonly code: number; readonly out: string; readonly err: string }
+
+export const MAIN = join(import.meta.dirname, '..', '..', 'scripts', 'anchorhold.ts')
+const COMMAND_MS_MAX = 60_000
+
+export function anchorhold(words: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<Said> {
+  return new Promise((resolve) => {
+    const options = { timeout: COMMAND_MS_MAX, env: environment, maxBuffer: 16 * 1_048_576 }
+    execFile(process.execPath, [MAIN, ...words], options, (error, out, err) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
+      resolve({ code, out, err })
+    })
+  })
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are judged field by field in tests.
+export type Value = any
+
+/** The answer of a command with --json: one line, one object. */
+export async function answerOf(
+  words: readonly string[],
+  environment?: NodeJS.ProcessEnv,
+): Promise<{ code: number; value: Value }> {
+  const { code, out, err } = await anchorhold([...words, '--json'], environment)
+  const lines = out.trimEnd().split('\n')
+  if (lines.length !== 1 || lines[0] === '')
+    throw new Error(`expected one line of JSON, got ${JSON.stringify(out)} and ${err}`)
+  return { code, value: JSON.parse(lines[0] ?? '') }
+}

@@ -1,0 +1,268 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { Redis } from 'ioredis'
+import { aPolicy } from '../builders/boot.ts'
+import { anchorhold, answerOf, type Value } from './cli-run.ts'
+import { creditLine } from './old-host.ts'
+import { startWorld, until, type World } from './pipeline-world.ts'
+
+const WORLD_MS_MAX = 120_000
+const SETTLED_MS_MAX = 60_000
+const STAGES = ['ingest', 'prepare', 'broadcast', 'confirm'] as const
+
+describe('The command line', function () {
+  this.timeout(WORLD_MS_MAX)
+
+  describe('without a ledger', () => {
+    it('answers each word that it does not know by one line and exit code 2', async () => {
+      for (const words of [
+        ['dance'],
+        ['status', '--loud'],
+        ['pause', 'lunch'],
+        ['payout'],
+        ['worker'],
+        ['drain', '--timeout-seconds', '0'],
+      ]) {
+        const { code, out, err } = await anchorhold(words)
+        expect([code, out, err.trimEnd().split('\n').length], words.join(' ')).to.deep.equal([2, '', 1])
+        expect(err).to.contain('anchorhold --help')
+      }
+    })
+
+    it('lists its exit codes and every command in its help', async () => {
+      const { code, out } = await anchorhold(['--help'])
+      expect(code).to.equal(0)
+      for (const name of [
+        'start',
+        'enclave',
+        'worker',
+        'status',
+        'lag',
+        'doctor',
+        'balance',
+        'payout',
+        'config',
+        'pause',
+        'resume',
+        'drain',
+        'rebuild',
+        'halt',
+        'commit',
+        'session',
+        'anchor',
+        'audit',
+        'import',
+        'Exit codes: 0',
+      ])
+        expect(out).to.contain(name)
+    })
+
+    it('refuses a folder without a ledger by its code, in words and as JSON', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'cli-'))
+      const { code, err } = await anchorhold(['status', '--data', folder])
+      expect([code, err.startsWith('CONFIG_INVALID: ')]).to.deep.equal([1, true])
+      const { value } = await answerOf(['status', '--data', folder])
+      expect([value.format, value.code]).to.deep.equal(['anchorhold-error/1', 'CONFIG_INVALID'])
+      expect((await answerOf(['config', 'check'], { ...process.env, ANCHORHOLD_DATA: folder })).value.code).to.equal(
+        'CONFIG_INVALID',
+      )
+      rmSync(folder, { recursive: true })
+    })
+
+    it('imports a journal and prints the sum to approve', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'cli-'))
+      const put = (name: string, text: string) => {
+        writeFileSync(join(folder, name), text)
+        return join(folder, name)
+      }
+      const policy = put(
+        'policy.json',
+        JSON.stringify(aPolicy(), (_, value) => (typeof value === 'bigint' ? `${value}` : value)),
+      )
+      const journal = put('old.log', creditLine('orch-a', '1.5', '1.5'))
+      const words = ['import', '--journal', journal, '--policy', policy, '--out', join(folder, 'genesis.json')]
+      expect((await answerOf(words)).value.code).to.equal('CONFIG_INVALID')
+      expect(existsSync(join(folder, 'genesis.json'))).to.equal(false)
+      const { code, value } = await answerOf([...words, '--nothing-pending'])
+      expect([code, value.sumWei, value.start.lines]).to.deep.equal([0, '1500000000000000000', 1])
+      rmSync(folder, { recursive: true })
+    })
+  })
+
+  describe('on a ledger that runs', () => {
+    let world: World
+    const ask = async (...words: string[]): Promise<Value> => {
+      const { code, value } = await answerOf([...words, '--data', world.dataDir])
+      return { code, ...value }
+    }
+    const atRest = (sequence: number) =>
+      until(
+        `sequence ${sequence} is settled and nothing is on its way`,
+        async () => {
+          const ledger = (await world.status())?.ledger
+          const open = ledger === undefined ? [] : (await ask('lag')).openCalls
+          return ledger !== undefined && ledger.sequence >= sequence && ledger.unlanded === null && open === 0
+            ? ledger
+            : undefined
+        },
+        SETTLED_MS_MAX,
+      )
+
+    before(async function () {
+      this.timeout(WORLD_MS_MAX)
+      world = await startWorld()
+      await world.start('supervisor')
+      for (const stage of STAGES) await world.start(stage)
+      world.credit(1, '0.25')
+      await atRest(1)
+    })
+    after(async () => world?.stop())
+
+    it('shows what each purse holds and how to fund it', async () => {
+      const status = await ask('status')
+      expect([status.format, status.enclave.phase, status.agrees]).to.deep.equal([
+        'anchorhold-status/1',
+        'active',
+        true,
+      ])
+      expect([status.ledger.paidWei, status.anchor.treasuryWei]).to.deep.equal([
+        '750000000000000000',
+        '9250000000000000000',
+      ])
+      const { out } = await anchorhold(['status', '--data', world.dataDir])
+      expect(out).to.contain(`send ether to ${world.config.anchor}`).and.to.contain(`send ether to ${world.authority}`)
+    })
+
+    it('tells a payout by its id, its sequence and its hash, and no other', async () => {
+      const byId = await ask('payout', 'show', '1')
+      const [commit] = byId.commits
+      expect([byId.code, commit.state, commit.payouts.length, commit.payouts[0].outcome]).to.deep.equal([
+        0,
+        'settled',
+        1,
+        'paid',
+      ])
+      for (const name of [`#${commit.sequence}`, commit.landed.hash, commit.header]) {
+        const other = await ask('payout', 'show', name)
+        expect([other.code, other.commits[0].header], name).to.deep.equal([0, commit.header])
+        expect(other.commits[0].payouts.length).to.equal(3)
+      }
+      for (const name of ['999', '#999', `0x${'ab'.repeat(32)}`])
+        expect((await ask('payout', 'show', name)).code).to.equal(1)
+      expect((await ask('payout', 'show', 'x')).code).to.equal('CONFIG_INVALID')
+    })
+
+    it('tells one balance, and refuses an id that nobody has', async () => {
+      const { balance_wei, paid_wei } = await ask('balance', 'orch-0')
+      expect([balance_wei, paid_wei]).to.deep.equal(['0', '250000000000000000'])
+      expect((await ask('balance', 'nobody')).code).to.equal('ACCOUNT_UNKNOWN')
+    })
+
+    it('finds the folder well, and each file that does not belong', async () => {
+      expect((await ask('config', 'check')).verdict).to.equal('ok')
+      const path = join(world.dataDir, 'enclave.json')
+      const before = readFileSync(path, 'utf8')
+      writeFileSync(path, before.replace(/"genesisHash":"0x../, '"genesisHash":"0x00'))
+      expect((await ask('config', 'check')).code).to.equal(1)
+      writeFileSync(path, before)
+      const { checks } = await ask('doctor')
+      const failed = checks.filter(({ verdict }: Value) => verdict === 'fail')
+      expect(failed).to.deep.equal([])
+      const names = checks.map(({ name }: Value) => name)
+      expect(names).to.include.members([
+        'node',
+        'disk',
+        'redis',
+        'redis policy',
+        'endpoint 1',
+        'endpoint 1 clock',
+        'broker',
+        'broker rules',
+        'round',
+        'authority',
+        'treasury',
+      ])
+    })
+
+    it('anchors on demand no sooner than policy allows', async () => {
+      await atRest(1)
+      expect((await ask('anchor', 'now')).code).to.equal('CADENCE_EARLY')
+    })
+
+    it('finds enclave, chain, public log and auditor of one mind, and a changed log not', async () => {
+      await atRest(1)
+      expect((await ask('anchor', 'verify')).verdict).to.equal('ok')
+      expect(await ask('audit', 'verify')).to.include({ code: 0, verdict: 'clean' })
+      const path = join(world.config.paths.audit, 'size.json')
+      const before = readFileSync(path, 'utf8')
+      writeFileSync(path, before.replace(/"root":"0x../, '"root":"0x00'))
+      expect(await ask('anchor', 'verify')).to.include({ code: 1, verdict: 'fail' })
+      writeFileSync(path, before)
+    })
+
+    it('refuses to bump a commit that is not there, and to open a session beside the open one', async () => {
+      await atRest(1)
+      expect(await ask('commit', 'bump')).to.include({ code: 'NO_UNLANDED_COMMIT' })
+      expect(await ask('session', 'open')).to.include({ code: 'PHASE_FORBIDS' })
+    })
+
+    it('pauses a stage against the loss of Redis, and lets it go on', async () => {
+      await ask('pause', 'ingest', '--reason', 'a look')
+      await flush(world.redis.url)
+      world.credit(1, '0.25')
+      expect((await ask('rebuild')).rung).to.equal(true)
+      const { flags } = await ask('status')
+      expect(flags.map(({ stage, code, reason }: Value) => [stage, code, reason])).to.deep.equal([
+        ['ingest', 'PAUSED', 'a look'],
+      ])
+      expect((await ask('lag')).journal.lines).to.equal(3)
+      await ask('resume', 'ingest')
+      await until(
+        'the lines are read',
+        async () => ((await ask('lag')).journal.lines === 0 ? true : undefined),
+        SETTLED_MS_MAX,
+      )
+    })
+
+    it('drains until nothing is on its way', async () => {
+      expect(await ask('drain', '--timeout-seconds', '60')).to.include({
+        code: 0,
+        drained: true,
+        unlanded: null,
+        calls: 0,
+      })
+      for (const stage of ['ingest', 'prepare']) await ask('resume', stage)
+    })
+
+    it('halts a boot, and the next one opens a session of its own', async () => {
+      const before = (await world.status())?.session
+      expect((await ask('halt', '--reason', 'a test')).phase).to.equal('halted')
+      await until(
+        'another session is active',
+        async () => {
+          const status = await world.status()
+          return status?.phase === 'active' && status.session !== before ? true : undefined
+        },
+        SETTLED_MS_MAX,
+      )
+    })
+
+    it('keeps every command that changed something in the operators’ log, with who gave it', () => {
+      const lines = readFileSync(join(world.config.paths.control, 'operators.log'), 'utf8').trimEnd().split('\n')
+      const commands = lines
+        .map((line) => JSON.parse(line))
+        .filter(({ by }) => typeof by === 'string')
+        .map(({ action }) => action)
+      expect(commands).to.deep.equal(['anchor now', 'pause', 'rebuild', 'resume', 'drain', 'resume', 'resume', 'halt'])
+    })
+  })
+})
+
+/** Everything that Redis knows is gone at once. */
+async function flush(url: string): Promise<void> {
+  const redis = new Redis(url)
+  await redis.flushall()
+  redis.disconnect()
+}
