@@ -115,6 +115,8 @@ async function perform(context: Context, look: Look, decision: Act, ring: Ring):
     // Another run was faster, or policy sees it otherwise: the next look decides.
     if (isCoded(error, 'COMMIT_UNLANDED') || isCoded(error, 'NOTHING_DUE') || isCoded(error, 'CADENCE_EARLY'))
       return true
+    // Nothing may be sent and nothing signed: a new session voids the commit, and its payouts come again.
+    if (isCoded(error, 'SIGNATURES_SPENT')) await context.enclave.call('halt', { reason: 'signatures spent' })
     throw error
   }
 }

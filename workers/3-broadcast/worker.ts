@@ -2,7 +2,7 @@
  * Sends the bytes that the outbox holds, again and again until the head moves: the same bytes land once. Nothing is sent
  * that is not in the outbox; nothing is written here but a newer signature of the same commit.
  */
-import { assertNever } from '../../enclave/protocol/errors.ts'
+import { assertNever, isCoded } from '../../enclave/protocol/errors.ts'
 import type { Hex } from '../../enclave/protocol/ids.ts'
 import type { LedgerStatus } from '../../enclave/protocol/method-results.ts'
 import { wei } from '../../enclave/protocol/money.ts'
@@ -24,8 +24,12 @@ type Sent = {
   readonly nonceHighCount: number
 }
 
+/** Signatures are bounded by policy: one that led to nothing is not repeated before this long. */
+export const REFUSED_DELAY_MS = 10_000
+
 export function openBroadcast(context: Context, ring: Ring) {
   let sent: Sent | undefined
+  let signNotBeforeMs = 0
   return {
     run: async (): Promise<'again' | 'idle'> => {
       const look = await gather(context, sent)
@@ -40,8 +44,15 @@ export function openBroadcast(context: Context, ring: Ring) {
           await ring('confirm')
           return 'idle'
         case 'resign':
-          await resign(context, look, decision.why)
-          return 'again'
+          if (context.now() < signNotBeforeMs) {
+            // The old bytes may still land, unless their nonce is used.
+            const isQuiet = context.now() < (sent?.atMs ?? 0) + context.config.resendMs
+            if (decision.why !== 'nonce' && !isQuiet) sent = await send(context, look.live, sent)
+            return 'idle'
+          }
+          if (await resign(context, look, decision.why)) return 'again'
+          signNotBeforeMs = context.now() + REFUSED_DELAY_MS
+          return 'idle'
         default:
           return assertNever(decision)
       }
@@ -111,11 +122,26 @@ async function send(context: Context, live: Attempt | undefined, before: Sent | 
   return { hash: live.hash, atMs: context.now(), verdict, nonceHighCount }
 }
 
-async function resign(context: Context, look: Look, why: 'nonce' | 'fee' | 'age'): Promise<void> {
+/** True when there is a new attempt to send. */
+async function resign(context: Context, look: Look, why: 'nonce' | 'fee' | 'age'): Promise<boolean> {
   const { anchor, story, ledger, session, live } = look
   const round = context.policy.strategy === 'ticket' ? await context.chain.round() : undefined
-  if (round !== undefined && !round.initialized) return
+  if (round !== undefined && !round.initialized) return false
   const floorWei = why === 'nonce' || live === undefined ? wei(0n) : bumpedWei(live.maxFeeWei)
-  const ready = await resignCommit(context, { anchor, round, session }, story, ledger.unlanded?.payouts ?? 0, floorWei)
-  context.log.warn({ sequence: ledger.unlanded?.sequence, why, outcome: ready.kind }, 'commit signed again')
+  try {
+    const ready = await resignCommit(
+      context,
+      { anchor, round, session },
+      story,
+      ledger.unlanded?.payouts ?? 0,
+      floorWei,
+    )
+    context.log.warn({ sequence: ledger.unlanded?.sequence, why, outcome: ready.kind }, 'commit signed again')
+    return ready.kind === 'ready'
+  } catch (error) {
+    if (!isCoded(error, 'SIGNATURES_SPENT')) throw error
+    // Bytes with a used nonce can never land, and no more may be signed: only a new session gets on.
+    if (why === 'nonce') await context.enclave.call('halt', { reason: 'signatures spent' })
+    return false
+  }
 }
