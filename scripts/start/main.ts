@@ -7,14 +7,18 @@ import { fundingLines } from './funding.ts'
 import { readOptions, type StartOptions } from './options.ts'
 import { openProgress } from './progress.ts'
 import { allHold } from './reconcile.ts'
+import { keepFunded } from './road.ts'
 import { type Outcome, runStart } from './run.ts'
 import { type Endings, newEndings } from './stack.ts'
 import { printTable, rowsOf } from './table.ts'
 
+const EXIT_CLEAN = 0
 const EXIT_FAILED = 1
 const MS_PER_SECOND = 1_000
 const EXIT_INTERRUPTED = 130
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+let isUp = false
 
 await main()
 
@@ -23,8 +27,8 @@ async function main(): Promise<void> {
   try {
     const options = readOptions(process.argv.slice(2), process.env['INIT_CWD'] ?? process.cwd())
     if (options === undefined) return
-    const interrupted = onSignal(endings)
-    const code = await Promise.race([start(options, endings), interrupted])
+    onSignal(endings)
+    const code = await start(options, endings)
     await endings.run()
     process.exit(code)
   } catch (error) {
@@ -57,9 +61,11 @@ async function start(options: StartOptions, endings: Endings): Promise<number> {
   })
   view = { state: allHold(outcome.checks) ? 'reconciled' : 'DOES NOT RECONCILE', ...tableView(outcome) }
   process.stdout.write(textOf(outcome, startedAtMs))
-  if (options.once) return allHold(outcome.checks) ? 0 : EXIT_FAILED
+  if (options.once) return allHold(outcome.checks) ? EXIT_CLEAN : EXIT_FAILED
   process.stdout.write(`status on http://127.0.0.1:${options.port}; Ctrl-C ends it\n`)
-  return new Promise(() => undefined)
+  isUp = allHold(outcome.checks)
+  await keepFunded(outcome.stack)
+  return 0
 }
 
 async function serve(options: StartOptions, endings: Endings, read: () => StatusView): Promise<void> {
@@ -84,19 +90,18 @@ function tableView({ figures, checks, stack }: Outcome): StatusView {
   return { ...Object.fromEntries(rowsOf(figures, checks)), funding: fundingLines(stack) }
 }
 
-/** Resolves to the exit code of an interruption. A second signal ends at once; children end by their pipes. */
-function onSignal(endings: Endings): Promise<number> {
-  return new Promise((done) => {
-    let count = 0
-    for (const signal of SIGNALS) {
-      process.on(signal, () => {
-        count++
-        if (count > 1) process.exit(EXIT_INTERRUPTED)
-        process.stdout.write('\nstopping\n')
-        void endings.run().then(() => done(EXIT_INTERRUPTED))
-      })
-    }
-  })
+/** Ends in order. A second signal ends at once; children end by their pipes. */
+function onSignal(endings: Endings): void {
+  let count = 0
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      count++
+      if (count > 1) process.exit(EXIT_INTERRUPTED)
+      process.stdout.write('\nstopping\n')
+      // Up and reconciled, this is how it ends; before, it is an interruption.
+      void endings.run().then(() => process.exit(isUp ? EXIT_CLEAN : EXIT_INTERRUPTED))
+    })
+  }
 }
 
 function lineOf(error: unknown): string {

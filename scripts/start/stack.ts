@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { destination } from 'pino'
-import { CodedError } from '../../enclave/protocol/errors.ts'
+import { CodedError, isCoded } from '../../enclave/protocol/errors.ts'
 import type { Address } from '../../enclave/protocol/ids.ts'
 import { hostConfigOf } from '../../host/config.ts'
 import { type Context, openContext } from '../../host/context.ts'
@@ -40,6 +40,8 @@ const PAYOUTS_MIN = 40
 const RESEND_MS = 1_500
 const ACTIVE_MS_MAX = 180_000
 const RESTART_MS = 1_000
+const FREED_MS_MAX = 20_000
+const FREED_POLL_MS = 500
 
 export function newEndings(): Endings {
   const ends: (() => Promise<void> | void)[] = []
@@ -69,7 +71,7 @@ export async function startGround(
     keeperLagBlocks: KEEPER_LAG_BLOCKS,
     onLine,
   }
-  const first = await startChain(options)
+  const first = await startFreed(options)
   endings.push(() => first.stop())
   said('anchor')
   const deployment = await provideAnchor(first.url, plan, hasLedger)
@@ -83,6 +85,17 @@ export async function startGround(
 }
 
 type ChainOptions = Parameters<typeof startChain>[0]
+
+/** We hold the data folder, so a chain that still holds its part belongs to a start that was killed: it is on its way out. */
+async function startFreed(options: ChainOptions): Promise<RunningChain> {
+  for (const endAtMs = Date.now() + FREED_MS_MAX; ; await sleep(FREED_POLL_MS)) {
+    try {
+      return await startChain(options)
+    } catch (error) {
+      if (!isCoded(error, 'DATA_LOCKED') || Date.now() > endAtMs) throw error
+    }
+  }
+}
 
 async function withFaults(
   first: RunningChain,

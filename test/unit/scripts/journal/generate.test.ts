@@ -23,7 +23,7 @@ const EMPTY = {
 
 function verdictOf(line: Uint8Array): string {
   const verdict = judgeLine(EMPTY, line, lineHash(line))
-  return verdict.type === 'refuse' ? verdict.body.code : verdict.type
+  return verdict.type === 'refuse' && verdict.body.source === 'journal' ? verdict.body.code : verdict.type
 }
 
 function fieldsOf(line: Uint8Array): { readonly [key: string]: unknown } | undefined {
