@@ -138,10 +138,20 @@ export function release(
   assert(sealer !== undefined && entries.length > 0, 'a record has entries')
   assertInvariants(state)
   const record = sealer.nextRecord
-  const sealed = sealer.sealDelta(lastHeaderHash(state), encodeCbor({ entries, firstIndex }))
+  const sealed = seal(instance, sealer, encodeCbor({ entries, firstIndex }))
   const released = { record, sealed, firstIndex, entries }
   push(instance.outbox, released)
   return released
+}
+
+/** The entries are applied by now: without their record this state must not be signed for, so the boot ends here. */
+function seal(instance: Instance, sealer: Sealer, plaintext: Uint8Array): Uint8Array {
+  try {
+    return sealer.sealDelta(lastHeaderHash(stateOf(instance)), plaintext)
+  } catch (error) {
+    halt(instance, 'a record could not be sealed')
+    throw error
+  }
 }
 
 export function lastHeaderHash(state: State): Hash {
@@ -160,6 +170,7 @@ export function halt(instance: Instance, reason: string): void {
   instance.haltReason = reason
 }
 
+/** The host sets the clock: before 1970 it would give entries an `at` that no reader takes. */
 export function nowSeconds(instance: Instance): number {
-  return instance.clock.unixSeconds()
+  return Math.max(0, instance.clock.unixSeconds())
 }

@@ -30,6 +30,8 @@ export function checkGenesis(configuration: Configuration, genesis: Genesis, aut
 
 function checkItems(configuration: Configuration, genesis: Genesis, authority: Address): void {
   const unpayable = [ZERO_ADDRESS, configuration.anchor, configuration.broker, authority]
+  const { treasuryOwner } = genesis.policy
+  if (unpayable.includes(treasuryOwner)) refuse('RECIPIENT_MISMATCH', 'a treasuryOwner that can be paid', treasuryOwner)
   const pinned = new Map<string, Address>()
   const pin = (id: string, recipient: Address): void => {
     const itself = !isAddress(id) || id === recipient

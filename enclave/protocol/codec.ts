@@ -5,7 +5,7 @@
  */
 import type { CborValue } from './cbor.ts'
 import type { ErrorCode } from './errors.ts'
-import { CodedError } from './errors.ts'
+import { CodedError, quote } from './errors.ts'
 import type { Address, Hash, Hex } from './ids.ts'
 import { ADDRESS_BYTES, fromHex, fromHexOr, HASH_BYTES, toHex } from './ids.ts'
 import type { Wei } from './money.ts'
@@ -32,7 +32,7 @@ const DESCRIBED_CHARACTERS_MAX = 80
 function describe(value: unknown): string {
   if (value instanceof Uint8Array) return `${value.length} bytes`
   if (typeof value === 'bigint') return value.toString()
-  return (JSON.stringify(value) ?? 'nothing').slice(0, DESCRIBED_CHARACTERS_MAX)
+  return quote(value).slice(0, DESCRIBED_CHARACTERS_MAX)
 }
 
 /** Decodes a foreign value, or refuses with `code` and the path of the field. */

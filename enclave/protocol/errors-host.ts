@@ -67,12 +67,44 @@ export const HOST_ERRORS = {
     retry: 'never',
   },
   // Host and workers
-  JOB_INVALID: { meaning: 'A job in Redis does not have the form of ours.', action: 'Find out who else writes to this Redis; the ledger is not affected.', retry: 'never' },
-  ENCLAVE_ANSWER: { meaning: 'The enclave answered with something that is no answer to the method.', action: 'Run host and enclave of one release.', retry: 'never' },
-  KEYS_MISSING: { meaning: 'The data folder holds no key ciphertexts.', action: 'Run `anchorhold provision --generate`, or restore the folder keys/.', retry: 'never' },
-  PREFIX_NONE: { meaning: 'No stored prefix of the sealed records leads to the head on chain.', action: 'Restore sealed/ from a backup, or rebuild from the public log.', retry: 'never' },
-  SEALED_STORE: { meaning: 'Stored records do not read back in their order.', action: 'Restore the named file from a backup; never delete it.', retry: 'never' },
-  SESSION_NOT_LANDED: { meaning: 'The transaction that opens a session did not land in time.', action: 'Fund the gas float of the authority, or relay the stored call from any account.', retry: 'later' },
-  LOG_MISMATCH: { meaning: 'The stored audit log does not have the root that the anchor carries.', action: 'Stop publishing, keep the files as evidence, restore the log from a mirror.', retry: 'never' },
-  ENCLAVE_EXITED: { meaning: 'The enclave process ended.', action: 'It is started again; see its last lines in the log.', retry: 'later' },
+  JOB_INVALID: {
+    meaning: 'A job in Redis does not have the form of ours.',
+    action: 'Find out who else writes to this Redis; the ledger is not affected.',
+    retry: 'never',
+  },
+  ENCLAVE_ANSWER: {
+    meaning: 'The enclave answered with something that is no answer to the method.',
+    action: 'Run host and enclave of one release.',
+    retry: 'never',
+  },
+  KEYS_MISSING: {
+    meaning: 'The data folder holds no key ciphertexts.',
+    action: 'Run `anchorhold provision --generate`, or restore the folder keys/.',
+    retry: 'never',
+  },
+  PREFIX_NONE: {
+    meaning: 'No stored prefix of the sealed records leads to the head on chain.',
+    action: 'Restore sealed/ from a backup, or rebuild from the public log.',
+    retry: 'never',
+  },
+  SEALED_STORE: {
+    meaning: 'Stored records do not read back in their order.',
+    action: 'Restore the named file from a backup; never delete it.',
+    retry: 'never',
+  },
+  SESSION_NOT_LANDED: {
+    meaning: 'The transaction that opens a session did not land in time.',
+    action: 'Fund the gas float of the authority, or relay the stored call from any account.',
+    retry: 'later',
+  },
+  LOG_MISMATCH: {
+    meaning: 'The stored audit log does not have the root that the anchor carries.',
+    action: 'Stop publishing, keep the files as evidence, restore the log from a mirror.',
+    retry: 'never',
+  },
+  ENCLAVE_EXITED: {
+    meaning: 'The enclave process ended.',
+    action: 'It is started again; see its last lines in the log.',
+    retry: 'later',
+  },
 } as const

@@ -13,12 +13,18 @@ export type ErrorEntry = { readonly meaning: string; readonly action: string; re
 export const ERRORS = { ...ENCLAVE_ERRORS, ...HOST_ERRORS } as const satisfies Record<string, ErrorEntry>
 export type ErrorCode = keyof typeof ERRORS
 
-/** A refusal or failure with a stable code. The message says what was expected, what came, and is safe to show. */
+/** Foreign keys may stand in a message: it is cut, so that a reply with it always fits a frame. */
+export const MESSAGE_CHARACTERS_MAX = 2_000
+
+/**
+ * A refusal or failure with a stable code. The message says what was expected, what came, and is safe to show: a cut
+ * through a surrogate pair, which no encoding could carry, is mended.
+ */
 export class CodedError extends Error {
   readonly code: ErrorCode
 
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options)
+    super(message.slice(0, MESSAGE_CHARACTERS_MAX).toWellFormed(), options)
     this.name = 'CodedError'
     this.code = code
   }
@@ -58,6 +64,16 @@ export function refuse(code: ErrorCode, expected: unknown, got: unknown): never 
 const SHOWN_CHARACTERS_MAX = 200
 
 function show(value: unknown): string {
-  const text = typeof value === 'string' ? value : typeof value === 'bigint' ? value.toString() : JSON.stringify(value)
-  return (text ?? 'nothing').slice(0, SHOWN_CHARACTERS_MAX)
+  const text = typeof value === 'string' ? value : typeof value === 'bigint' ? value.toString() : quote(value)
+  return text.slice(0, SHOWN_CHARACTERS_MAX)
+}
+
+/** A foreign value as JSON for a message. What JSON has no form for is described, at any depth. */
+export function quote(value: unknown): string {
+  return JSON.stringify(value, describeInner) ?? 'nothing'
+}
+
+function describeInner(_: string, value: unknown): unknown {
+  if (value instanceof Uint8Array) return `${value.length} bytes`
+  return typeof value === 'bigint' ? value.toString() : value
 }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import type { Address, Hash } from './ids.ts'
-import { fromHexOr, toAddress, toHash, toHex } from './ids.ts'
+import { fromHexOr, ORCHESTRATOR_ID_BYTES_MAX, toAddress, toHash, toHex } from './ids.ts'
 import type { Wei } from './money.ts'
 import { parseWei } from './money.ts'
 import { PAYOUTS_MAX } from './ticket.ts'
@@ -62,9 +62,12 @@ const nothing = z.strictObject({})
 const fees = z.strictObject({ gas: count, maxFeePerGasWei: wei, maxPriorityFeePerGasWei: wei })
 const round = z.strictObject({ number: count, hash })
 const claim = z.strictObject({ head: hash, epoch: count, bitmap: hash.nullable() })
-const line = z.union([bytes, z.strictObject({ hash, bytes: count })])
-const item = z.strictObject({ id: shortText, recipient: address })
-const opening = z.strictObject({ id: shortText, wei, recipient: address.nullable() })
+/** A hash stands for a long line alone: for a short one it would have any credit recorded as too long. */
+const line = z.union([bytes, z.strictObject({ hash, bytes: count.min(LINE_BYTES_MAX + 1) })])
+/** Parts of a genesis wait in memory for its last call: 2^18 long names would fill it. */
+const genesisId = z.string().max(ORCHESTRATOR_ID_BYTES_MAX)
+const item = z.strictObject({ id: genesisId, recipient: address })
+const opening = z.strictObject({ id: genesisId, wei, recipient: address.nullable() })
 
 /** Accepted from clients of the replaced system; key release has its own settings now. */
 const oldKeyRelease = {

@@ -16,9 +16,12 @@ export type StrictJsonOptions = { readonly bytesMax?: number; readonly depthMax?
 
 export const JSON_DEPTH_MAX = 32
 export const JSON_BYTES_MAX = 8_388_608
+/** Containers and what stands in them, in all. Three bytes of text make an object of fifty: bytes alone do not bound memory. */
+export const JSON_ITEMS_MAX = 1_048_576
 
 const QUOTE = 0x22
 const COLON = 0x3a
+const COMMA = 0x2c
 const BACKSLASH = 0x5c
 const LETTER_U = 0x75
 
@@ -33,6 +36,7 @@ export function parseStrictJson(bytes: Uint8Array, options?: StrictJsonOptions):
   if (bytes.length > (options?.bytesMax ?? JSON_BYTES_MAX)) return notJson('more bytes than the limit')
   const scan = scanStructure(bytes)
   if (scan.depth > (options?.depthMax ?? JSON_DEPTH_MAX)) return notJson('more levels than the limit')
+  if (scan.values > JSON_ITEMS_MAX) return notJson('more values than the limit')
   const text = decode(bytes)
   if (text === undefined) return { kind: 'not-utf8' }
   const value = parse(text)
@@ -49,11 +53,12 @@ function notJson(reason: string): StrictJson {
   return { kind: 'not-json', reason }
 }
 
-type Scan = { colons: number; depth: number; escapes: boolean }
+type Scan = { colons: number; values: number; depth: number; escapes: boolean }
 
 /** Counts what lies outside strings. Text that is not JSON may be miscounted: JSON.parse refuses it afterwards. */
 function scanStructure(bytes: Uint8Array): Scan {
   let colons = 0
+  let values = 1
   let level = 0
   let depth = 0
   let escapes = false
@@ -66,13 +71,15 @@ function scanStructure(bytes: Uint8Array): Scan {
       at++
       if (bytes[at] === LETTER_U) escapes = true
     } else if (byte === COLON) colons++
+    else if (byte === COMMA) values++
     else if ((byte | 0x20) === 0x7b) {
       // [ and { differ in one bit, as do ] and }.
       level++
+      values++
       if (level > depth) depth = level
     } else if ((byte | 0x20) === 0x7d) level--
   }
-  return { colons, depth, escapes }
+  return { colons, values, depth, escapes }
 }
 
 function decode(bytes: Uint8Array): string | undefined {
