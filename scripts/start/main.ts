@@ -2,14 +2,15 @@
 
 import { openStatusServer, type StatusView } from '../../api/status-server.ts'
 import { CodedError, isCoded } from '../../enclave/protocol/errors.ts'
+import { readStatus } from '../../host/status.ts'
 import { takeFolder } from './folder.ts'
 import { fundingLines } from './funding.ts'
 import { readOptions, type StartOptions } from './options.ts'
-import { openProgress } from './progress.ts'
+import { openProgress, type RoadState } from './progress.ts'
 import { allHold } from './reconcile.ts'
 import { keepFunded } from './road.ts'
 import { type Outcome, runStart } from './run.ts'
-import { type Endings, newEndings } from './stack.ts'
+import { type Endings, newEndings, type Stack } from './stack.ts'
 import { printTable, rowsOf } from './table.ts'
 
 const EXIT_CLEAN = 0
@@ -41,7 +42,8 @@ async function main(): Promise<void> {
 async function start(options: StartOptions, endings: Endings): Promise<number> {
   const startedAtMs = Date.now()
   let view: StatusView = { state: 'starting' }
-  if (!options.once) await serve(options, endings, () => view)
+  let stack: Stack | undefined
+  if (!options.once) await serve(options, endings, async () => ({ ...view, ...(await liveView(stack)) }))
   const { folder, release, aside } = await takeFolder(options)
   endings.push(release)
   if (aside !== undefined) process.stdout.write(`the old data are in ${aside}\n`)
@@ -51,13 +53,16 @@ async function start(options: StartOptions, endings: Endings): Promise<number> {
     view = { ...view, state: text }
     progress.step(text)
   }
-  const outcome = await runStart(options, folder, endings, {
+  const shown = {
     ...progress,
     step,
-    update: (state) => {
+    update: (state: RoadState) => {
       view = { ...view, state: 'on the road', ...state }
       progress.update(state)
     },
+  }
+  const outcome = await runStart(options, folder, endings, shown, (up) => {
+    stack = up
   })
   view = { state: allHold(outcome.checks) ? 'reconciled' : 'DOES NOT RECONCILE', ...tableView(outcome) }
   process.stdout.write(textOf(outcome, startedAtMs))
@@ -68,9 +73,9 @@ async function start(options: StartOptions, endings: Endings): Promise<number> {
   return 0
 }
 
-async function serve(options: StartOptions, endings: Endings, read: () => StatusView): Promise<void> {
+async function serve(options: StartOptions, endings: Endings, read: () => Promise<StatusView>): Promise<void> {
   try {
-    const server = await openStatusServer(options.port, async () => read())
+    const server = await openStatusServer(options.port, read)
     endings.push(() => server.close())
   } catch (cause) {
     if (!isCoded(cause, 'PORT_BUSY')) throw cause
@@ -86,8 +91,17 @@ function textOf(outcome: Outcome, startedAtMs: number): string {
   return `${[table, ...outcome.notes, ...fundingLines(outcome.stack), `${seconds} s`].join('\n')}\n`
 }
 
-function tableView({ figures, checks, stack }: Outcome): StatusView {
-  return { ...Object.fromEntries(rowsOf(figures, checks)), funding: fundingLines(stack) }
+/** What the host says now; amounts as text. */
+async function liveView(stack: Stack | undefined): Promise<StatusView> {
+  if (stack === undefined) return {}
+  const plain = JSON.stringify(await readStatus(stack.context), (_, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  )
+  return { live: JSON.parse(plain) as unknown, funding: fundingLines(stack) }
+}
+
+function tableView({ figures, checks }: Outcome): StatusView {
+  return Object.fromEntries(rowsOf(figures, checks))
 }
 
 /** Ends in order. A second signal ends at once; children end by their pipes. */

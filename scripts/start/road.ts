@@ -5,7 +5,7 @@ import { CodedError, isCoded } from '../../enclave/protocol/errors.ts'
 import type { LedgerStatus } from '../../enclave/protocol/method-results.ts'
 import { formatEther, type Wei, wei } from '../../enclave/protocol/money.ts'
 import type { AnchorFacts } from '../../host/chain.ts'
-import { readIfThere } from '../../host/durable-file.ts'
+import { readIfThere, writeDurably } from '../../host/durable-file.ts'
 import { callRpc } from '../chain/rpc.ts'
 import { fundTreasury, setBalance } from '../chain/setup.ts'
 import type { Progress } from './progress.ts'
@@ -25,7 +25,7 @@ export type Look = {
 const POLL_MS = 150
 const IDLE_POLL_MS = 2_000
 const PURSE_WEI = 10n ** 18n
-const STEP_MS_MAX = 15_000
+const STEP_MS_MAX = 40_000
 const QUIET_MS_MAX = 300_000
 /** A round that must turn while payouts wait comes within one round length. */
 const TURN_MS_MAX = 60_000
@@ -40,8 +40,8 @@ export type Road = {
   until(done: (look: Look) => boolean, msMax: number): Promise<boolean>
 }
 
-export function openRoad(stack: Stack, watched: Watched, show: (look: Look) => void): Road {
-  const turns = turnWatcher(stack, watched)
+export function openRoad(stack: Stack, watched: Watched, save: () => Promise<void>, show: (look: Look) => void): Road {
+  const turns = watcherOf(stack, watched, save)
   let seenAtMs = Date.now()
   const look = async (): Promise<Look | undefined> => {
     const found = await lookOnce(stack).catch((error: unknown) => (isCoded(error) ? undefined : Promise.reject(error)))
@@ -92,7 +92,7 @@ export async function releaseAndPay(
   for (const [at, count] of left.entries()) {
     const { ledger } = await road.look()
     // The round has to turn on somebody who waits; if no step met a turn by itself, one waits for it.
-    if (watched.roundsWhileDue === 0 && at === left.length - 2) await awaitGap(stack, progress)
+    if (watched.roundsWhileDue === 0 && at >= left.length - 2) await awaitGap(stack, progress)
     await release.to(count)
     await road.until((look) => look.ledger.journalSize >= count && look.ledger.paidWei > ledger.paidWei, STEP_MS_MAX)
   }
@@ -135,23 +135,29 @@ export function paidText({ paidWei }: LedgerStatus): string {
 
 const SHOWN_WEI = 10n ** 12n
 
-/**
- * Until the signed checkpoint covers the newest header. A crash may have lost one; then the next commit brings another,
- * and each start makes one, since its session is news.
- */
+/** Until the published checkpoint covers the newest header. */
 async function awaitPublished(road: Road, { context }: Stack): Promise<void> {
+  const path = join(context.config.paths.audit, 'checkpoint')
   for (const endAtMs = Date.now() + QUIET_MS_MAX; Date.now() < endAtMs; await sleep(POLL_MS)) {
     const { ledger, isQuiet } = await road.look()
-    const published = await checkpointSize(join(context.config.paths.audit, 'checkpoint'))
-    if (published >= ledger.logSizeCommitted && (isQuiet || ledger.sequence <= 1)) return
+    if (!isQuiet && ledger.sequence > 1) continue
+    if (sizeIn(await readIfThere(path)) >= ledger.logSizeCommitted) return
+    await restoreCheckpoint(context, ledger, path)
   }
   throw new CodedError('AUDIT_STORE', `expected a checkpoint of the newest header within ${QUIET_MS_MAX} ms`)
 }
 
+/** A log that was published before its commit was settled has no checkpoint of its size; the outbox keeps it. */
+async function restoreCheckpoint(context: Stack['context'], ledger: LedgerStatus, path: string): Promise<void> {
+  const { size } = await context.audit.published()
+  const { checkpoint } = await context.outbox.read({ epoch: ledger.epoch, sequence: ledger.sequence })
+  if (checkpoint === undefined || size !== sizeIn(Buffer.from(checkpoint))) return
+  await writeDurably(path, checkpoint)
+}
+
 /** A C2SP checkpoint has the log's size in its second line; 0 where there is none. */
-async function checkpointSize(path: string): Promise<number> {
-  const bytes = await readIfThere(path)
-  return Number(bytes?.toString('utf8').split('\n')[1] ?? 0)
+function sizeIn(checkpoint: Buffer | undefined): number {
+  return Number(checkpoint?.toString('utf8').split('\n')[1] ?? 0)
 }
 
 /** The next step is released into the gap between two rounds: who becomes due in it waits for the turn. */
@@ -172,14 +178,22 @@ async function lookOnce({ context, authority }: Stack): Promise<Look | undefined
 }
 
 /** Counts the gaps between two rounds in which somebody waits, and the faults that the chain has played. */
-function turnWatcher({ context, url }: Stack, watched: Watched): (look: Look) => Promise<void> {
+function watcherOf(
+  { context, url }: Stack,
+  watched: Watched,
+  save: () => Promise<void>,
+): (look: Look) => Promise<void> {
   let wasOpen = true
+  const sum = () => watched.roundsWhileDue + watched.dropped.size + watched.doubled.size
   return async ({ isDue }) => {
+    const before = sum()
     const { initialized } = await context.chain.round()
     if (!initialized && wasOpen && isDue) watched.roundsWhileDue++
     // A gap counts once, and only from the first look at which somebody waits.
     wasOpen = initialized || !isDue
     const faults = (await callRpc(url, 'anchorhold_faults')) as readonly { fault: 'drop' | 'double'; hash: string }[]
     for (const { fault, hash } of faults) (fault === 'drop' ? watched.dropped : watched.doubled).add(hash)
+    // At once: the chain plays each fault once, and nobody else remembers it.
+    if (sum() !== before) await save()
   }
 }

@@ -40,6 +40,7 @@ export async function runStart(
   folder: Folder,
   endings: Endings,
   progress: Progress,
+  onUp: (stack: Stack) => void,
 ): Promise<Outcome> {
   const stored = await readStoredLog(folder.paths)
   const plan = await decidePlan(options, folder, stored)
@@ -48,10 +49,11 @@ export async function runStart(
   const ground = await startGround(folder, plan, stored !== undefined, endings, progress.step)
   await requireChainAhead(ground, stored)
   const stack = await startRoad(folder, plan, ground, endings, progress.step)
+  onUp(stack)
   const watched = readWatched(folder)
-  endings.push(() => writeWatched(folder, watched))
   await resumePrepare(stack)
-  const road = openRoad(stack, watched, (look) =>
+  const save = () => writeWatched(folder, watched)
+  const road = openRoad(stack, watched, save, (look) =>
     progress.update({
       lines: look.ledger.journalSize,
       linesTotal: release?.linesTotal ?? look.ledger.journalSize,

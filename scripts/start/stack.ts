@@ -31,6 +31,8 @@ export type Endings = { push(end: () => Promise<void> | void): void; run(): Prom
 
 export const BLOCK_MS = 250
 export const SETTLE_DEPTH_BLOCKS = 2
+/** Deeper than settlement, as on a real chain: what is final has been settled. */
+const FINAL_DEPTH_BLOCKS = 8
 /** Counted from the guardian's appointment, which is the first: a commit is lost on its way, a later one sent twice. */
 const DROPPED_BROADCAST = 8
 const DOUBLED_BROADCAST = 13
@@ -67,7 +69,7 @@ export async function startGround(
   const options = {
     dataDir: folder.chain,
     blockMs: BLOCK_MS,
-    finalDepthBlocks: SETTLE_DEPTH_BLOCKS,
+    finalDepthBlocks: FINAL_DEPTH_BLOCKS,
     keeperLagBlocks: KEEPER_LAG_BLOCKS,
     onLine,
   }
