@@ -13,6 +13,8 @@ export const RPC_URLS_MAX = 8
 export const SETTLE_DEPTH_BLOCKS = 20
 /** Of one paying commit: above it a batch of first-time recipients passes the gas of a transaction (EIP-7825). */
 export const PAYOUTS_PER_COMMIT_MAX = 50
+/** Sixty ticks: no honest stage misses them all, and one look takes at most a few timeouts of an endpoint. */
+export const LIVENESS_MS = 60_000
 
 const address = z.string().transform((text, context): Address => {
   const known = toAddress(text)
@@ -55,6 +57,8 @@ export const HostSettings = z.strictObject({
   bumpMs: spanMs.default(30_000),
   /** A stage that died with a job in hand is replaced after at most three of these. */
   stalledIntervalMs: z.int().min(500).max(600_000).default(STALLED_INTERVAL_MS),
+  /** A stage that has consumed no job for this long ends its process, with exit code 1. */
+  livenessMs: z.int().min(2_000).max(3_600_000).default(LIVENESS_MS),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
 })
 export type HostSettings = z.infer<typeof HostSettings>

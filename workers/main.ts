@@ -10,6 +10,7 @@ import { connectRedis, requireNoEviction } from '../queues/connection.ts'
 import { openDoorbell } from '../queues/doorbell.ts'
 import { isStage, STAGES, type Stage } from '../queues/names.ts'
 import { startCanary } from './canary.ts'
+import { watchLiveness } from './liveness.ts'
 import { startStage } from './runner.ts'
 
 const USAGE = 'usage: node workers/main.ts --data FOLDER [--stage ingest,prepare,broadcast,confirm] [--with-parent]'
@@ -49,9 +50,16 @@ async function startAll(context: Context, stages: readonly Stage[]): Promise<() 
   await requireNoEviction(probe)
   probe.disconnect()
   const doorbell = openDoorbell({ url: config.redisUrl, shard: config.shard, onError })
-  const running = [...stages.map((stage) => startStage(stage, context, doorbell)), startCanary(context)]
+  const liveness = watchLiveness(stages, config.livenessMs, (stage, silentMs) => {
+    log.fatal({ stage, silentMs }, 'no job was consumed for too long: ending, to be started again')
+    // Draining would wait for the very thing that hangs; nothing is lost by a hard end.
+    process.exit(EXIT_FAILED)
+  })
+  const start = (stage: Stage) => startStage(stage, context, doorbell, () => liveness.note(stage))
+  const running = [...stages.map(start), startCanary(context)]
   await doorbell.keepTicking(stages)
   return async () => {
+    liveness.close()
     await Promise.allSettled(running.map((stage) => stage.close()))
     await doorbell.close()
     await context.close()

@@ -34,7 +34,8 @@ const OPENERS: { readonly [S in Stage]: (context: Context, ring: Doorbell['ring'
   confirm: openConfirm,
 }
 
-export function startStage(stage: Stage, context: Context, doorbell: Doorbell): RunningStage {
+/** `onLook` is told of every job taken and every look within it: who hears nothing for long knows that this is wedged. */
+export function startStage(stage: Stage, context: Context, doorbell: Doorbell, onLook: () => void): RunningStage {
   const { config, log } = context
   const look = OPENERS[stage](context, doorbell.ring)
   const redis = connectRedis(config.redisUrl, 'worker', (error) => log.debug({ stage, ...shownError(error) }, 'redis'))
@@ -44,9 +45,11 @@ export function startStage(stage: Stage, context: Context, doorbell: Doorbell): 
     breaker: new ConsecutiveBreaker(BREAK_AFTER_FAILURES),
   })
   const handle = async (data: unknown, signal: AbortSignal | undefined) => {
+    onLook()
     parseDrainJob(data)
+    const lookOnce = () => look.run().finally(onLook)
     try {
-      if ((await breaker.execute(() => drain(look, context.now, signal))) === 'again') await doorbell.ring(stage)
+      if ((await breaker.execute(() => drain(lookOnce, context.now, signal))) === 'again') await doorbell.ring(stage)
     } catch (error) {
       if (isCoded(error, 'JOURNAL_FORK')) throw new UnrecoverableError(`${error.code}: ${error.message}`)
       throw error
@@ -72,10 +75,10 @@ export function startStage(stage: Stage, context: Context, doorbell: Doorbell): 
   }
 }
 
-async function drain(look: Look, now: () => number, signal: AbortSignal | undefined): Promise<'again' | 'idle'> {
+async function drain(look: Look['run'], now: () => number, signal: AbortSignal | undefined): Promise<'again' | 'idle'> {
   const untilMs = now() + SLICE_MS
   for (let count = 0; count < LOOKS_PER_SLICE_MAX && now() < untilMs && signal?.aborted !== true; count++) {
-    if ((await look.run()) === 'idle') return 'idle'
+    if ((await look()) === 'idle') return 'idle'
   }
   return 'again'
 }
