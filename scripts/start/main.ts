@@ -18,8 +18,10 @@ const EXIT_FAILED = 1
 const MS_PER_SECOND = 1_000
 const EXIT_INTERRUPTED = 130
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const PARENT_POLL_MS = 1_000
 
 let isUp = false
+let isStopping = false
 
 await main()
 
@@ -33,6 +35,8 @@ async function main(): Promise<void> {
     await endings.run()
     process.exit(code)
   } catch (error) {
+    // What breaks while it is being taken down is no news.
+    if (isStopping) return
     await endings.run()
     process.stderr.write(`${lineOf(error)}\n`)
     process.exit(EXIT_FAILED)
@@ -104,18 +108,21 @@ function tableView({ figures, checks }: Outcome): StatusView {
   return Object.fromEntries(rowsOf(figures, checks))
 }
 
-/** Ends in order. A second signal ends at once; children end by their pipes. */
+/** Ends in order, on a signal or when our parent is gone. A second signal ends at once; children end by their pipes. */
 function onSignal(endings: Endings): void {
-  let count = 0
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      count++
-      if (count > 1) process.exit(EXIT_INTERRUPTED)
-      process.stdout.write('\nstopping\n')
-      // Up and reconciled, this is how it ends; before, it is an interruption.
-      void endings.run().then(() => process.exit(isUp ? EXIT_CLEAN : EXIT_INTERRUPTED))
-    })
+  const parent = process.ppid
+  const stop = (): void => {
+    if (isStopping) process.exit(EXIT_INTERRUPTED)
+    isStopping = true
+    process.stdout.write('\nstopping\n')
+    // Up and reconciled, this is how it ends; before, it is an interruption.
+    void endings.run().then(() => process.exit(isUp ? EXIT_CLEAN : EXIT_INTERRUPTED))
   }
+  for (const signal of SIGNALS) process.on(signal, stop)
+  // npm and the set-up script stand between the terminal and us: killed by force, they cannot pass it on.
+  setInterval(() => {
+    if (process.ppid !== parent && !isStopping) stop()
+  }, PARENT_POLL_MS).unref()
 }
 
 function lineOf(error: unknown): string {
