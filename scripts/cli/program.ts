@@ -13,6 +13,7 @@ import { importAnswer } from './import.ts'
 import { balanceAnswer, lagAnswer, statusAnswer } from './look.ts'
 import { payoutAnswer } from './payout.ts'
 import { passOn, runEnclave } from './processes.ts'
+import { provisionAnswer } from './provision.ts'
 import {
   anchorNowAnswer,
   bumpAnswer,
@@ -94,6 +95,11 @@ function addProcesses(program: Command, run: Run): void {
       run.exitCode = await runEnclave(dataDirOf(flags.data, run.terminal), run.terminal)
     },
   )
+  withJson(withData(program.command('provision').description('the keys of a new ledger')))
+    .requiredOption('--generate', 'draw them inside an enclave; none is ever imported')
+    .action(async (flags: Flags) =>
+      show(await provisionAnswer(dataDirOf(flags.data, run.terminal), run.terminal), flags, run),
+    )
   withData(program.command('worker').description('run stages of the pipeline until SIGTERM'))
     .requiredOption('--stage <names>', `${STAGES.join(', ')}, several with commas, or all`, stageList)
     .action(async ({ stage, data }: Flags & { stage: string }) => {

@@ -1,6 +1,7 @@
 /** The command line as an operator types it: a process, its words, what it prints and its exit code. */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { runCli } from '../../scripts/cli/program.ts'
 
 export type Said = { readonly code: number; readonly out: string; readonly err: string }
 
@@ -15,6 +16,17 @@ export function anchorhold(words: readonly string[], environment: NodeJS.Process
       resolve({ code, out, err })
     })
   })
+}
+
+/** The same words in this process, for those that never come as far as a ledger. */
+export async function typed(words: readonly string[]): Promise<Said> {
+  const said = { out: '', err: '' }
+  const into = (name: 'out' | 'err') => (text: string) => {
+    said[name] += text
+  }
+  const terminal = { out: into('out'), err: into('err'), environment: {}, typedIn: process.cwd() }
+  const code = await runCli(words, terminal)
+  return { code, ...said }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are judged field by field in tests.

@@ -3,13 +3,29 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
+import { openOutbox } from '../../host/outbox.ts'
 import { aPolicy } from '../builders/boot.ts'
-import { anchorhold, answerOf, type Value } from './cli-run.ts'
+import { anchorhold, answerOf, typed, type Value } from './cli-run.ts'
 import { creditLine } from './old-host.ts'
 import { startWorld, until, type World } from './pipeline-world.ts'
 
 const WORLD_MS_MAX = 120_000
 const SETTLED_MS_MAX = 60_000
+/** Each with one thing wrong. */
+const WRONG = [
+  ['dance'],
+  ['status', '--loud'],
+  ['pause', 'lunch'],
+  ['payout'],
+  ['worker'],
+  ['worker', '--stage', 'nap'],
+  ['provision'],
+  ['drain', '--timeout-seconds', '0'],
+]
+const COMMANDS =
+  'start enclave provision worker status lag doctor balance payout config pause resume drain rebuild halt commit session anchor audit import'.split(
+    ' ',
+  )
 const STAGES = ['ingest', 'prepare', 'broadcast', 'confirm'] as const
 
 describe('The command line', function () {
@@ -17,46 +33,18 @@ describe('The command line', function () {
 
   describe('without a ledger', () => {
     it('answers each word that it does not know by one line and exit code 2', async () => {
-      for (const words of [
-        ['dance'],
-        ['status', '--loud'],
-        ['pause', 'lunch'],
-        ['payout'],
-        ['worker'],
-        ['drain', '--timeout-seconds', '0'],
-      ]) {
-        const { code, out, err } = await anchorhold(words)
+      for (const words of WRONG) {
+        const { code, out, err } = await typed(words)
         expect([code, out, err.trimEnd().split('\n').length], words.join(' ')).to.deep.equal([2, '', 1])
         expect(err).to.contain('anchorhold --help')
       }
+      expect((await anchorhold(['dance'])).code).to.equal(2)
     })
 
     it('lists its exit codes and every command in its help', async () => {
       const { code, out } = await anchorhold(['--help'])
       expect(code).to.equal(0)
-      for (const name of [
-        'start',
-        'enclave',
-        'worker',
-        'status',
-        'lag',
-        'doctor',
-        'balance',
-        'payout',
-        'config',
-        'pause',
-        'resume',
-        'drain',
-        'rebuild',
-        'halt',
-        'commit',
-        'session',
-        'anchor',
-        'audit',
-        'import',
-        'Exit codes: 0',
-      ])
-        expect(out).to.contain(name)
+      for (const name of [...COMMANDS, 'Exit codes: 0']) expect(out).to.contain(name)
     })
 
     it('refuses a folder without a ledger by its code, in words and as JSON', async () => {
@@ -102,7 +90,7 @@ describe('The command line', function () {
         `sequence ${sequence} is settled and nothing is on its way`,
         async () => {
           const ledger = (await world.status())?.ledger
-          const open = ledger === undefined ? [] : (await ask('lag')).openCalls
+          const open = (await openOutbox(world.config.paths).open()).length
           return ledger !== undefined && ledger.sequence >= sequence && ledger.unlanded === null && open === 0
             ? ledger
             : undefined
@@ -221,7 +209,7 @@ describe('The command line', function () {
       await ask('resume', 'ingest')
       await until(
         'the lines are read',
-        async () => ((await ask('lag')).journal.lines === 0 ? true : undefined),
+        async () => ((await world.status())?.ledger?.journalSize === 6 ? true : undefined),
         SETTLED_MS_MAX,
       )
     })
@@ -234,6 +222,12 @@ describe('The command line', function () {
         calls: 0,
       })
       for (const stage of ['ingest', 'prepare']) await ask('resume', stage)
+    })
+
+    it('draws no keys over those that are there', async () => {
+      const before = readFileSync(world.config.paths.keyFile)
+      expect(await ask('provision', '--generate')).to.include({ code: 'CONFIG_INVALID' })
+      expect(readFileSync(world.config.paths.keyFile)).to.deep.equal(before)
     })
 
     it('halts a boot, and the next one opens a session of its own', async () => {

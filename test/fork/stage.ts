@@ -61,7 +61,7 @@ const ACCOUNT_WEI = parseEther('1000')
 const IDS = ['orch-a', 'orch-b', 'orch-c', 'orch-d']
 const DEPLOY_GAS = 10_000_000n
 const CALL_GAS = 1_000_000n
-const SIMULATION_GAS = 25_000_000n
+const SIMULATION_GAS = 16_000_000n
 
 export async function openStage(upstream: Upstream): Promise<Stage> {
   const fork = await openFork(upstream)
@@ -157,7 +157,7 @@ function genesisOf(fork: Fork, anchor: Address, { broker }: Livepeer, roster: St
     cadenceSeconds: 60,
     // Whatever the upstream's fees are: the float is play money.
     gasPriceWeiMax: '10000000000000',
-    gasMax: 30_000_000,
+    gasMax: 16_000_000,
     signaturesPerSequenceMax: 100,
     backoffSequencesMax: 64,
     accountsMax: 1_000,

@@ -1,0 +1,41 @@
+/** `anchorhold provision --generate`: a new ledger's keys, drawn inside an enclave that ends right after. */
+import { CodedError } from '../../enclave/protocol/errors.ts'
+import { type HostConfig, loadHostConfig } from '../../host/config.ts'
+import { openControl } from '../../host/control.ts'
+import { readIfThere, writeDurably } from '../../host/durable-file.ts'
+import { openEnclaveClient } from '../../host/enclave-client.ts'
+import { startEnclave } from '../../host/enclave-process.ts'
+import { openLog } from '../../host/log.ts'
+import type { Answer, Terminal } from './answer.ts'
+import { recordCommand } from './context.ts'
+
+/** Writes DATA/keys/keys.json. Refuses CONFIG_INVALID where there are keys: they may be the only way to a treasury. */
+export async function provisionAnswer(dataDir: string, { environment }: Terminal): Promise<Answer> {
+  const config = loadHostConfig(dataDir, environment)
+  const { keyFile } = config.paths
+  if ((await readIfThere(keyFile)) !== undefined) {
+    throw new CodedError('CONFIG_INVALID', `expected no keys yet, got ${keyFile}; they are never drawn over`)
+  }
+  await recordCommand({ control: openControl(config.paths), now: Date.now }, 'provision', { keyFile })
+  const { address, ...ciphertexts } = await drawKeys(config)
+  await writeDurably(keyFile, `${JSON.stringify({ address, ...ciphertexts })}\n`)
+  const next = [
+    `authority ${address}`,
+    `its ciphertexts are in ${keyFile}: back them up`,
+    `the guardian of ${config.anchor} checks the enclave and calls appointAuthority(${address})`,
+    `send a little ether to ${address} for gas`,
+  ]
+  return { format: 'anchorhold-provision/1', value: { authority: address, keyFile }, text: next.join('\n') }
+}
+
+async function drawKeys(config: HostConfig) {
+  const enclave = await startEnclave(config, openLog({ level: 'silent', name: 'provision' }))
+  const client = openEnclaveClient(config.enclaveEndpoint)
+  try {
+    const { address, ciphertext_b64, state_ciphertext_b64 } = await client.call('generate', {})
+    return { address, ciphertext_b64, state_ciphertext_b64 }
+  } finally {
+    client.close()
+    await enclave.stop()
+  }
+}
