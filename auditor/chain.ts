@@ -30,6 +30,7 @@ const [REDEEMED, MOVED] = parseAbi([
   'event WinningTicketTransfer(address indexed sender, address indexed recipient, uint256 amount)',
 ])
 
+const RPC_MESSAGE_CHARACTERS_MAX = 200
 const RPC_TIMEOUT_MS = 30_000
 const RPC_ATTEMPTS_MAX = 3
 /** Halving a range of blocks this often leaves one block of any chain. */
@@ -52,12 +53,15 @@ export async function readChain(options: ChainOptions): Promise<ChainFacts> {
     return await gather(options)
   } catch (cause) {
     if (cause instanceof CodedError) throw cause
-    throw new CodedError(
-      'RPC_FAILED',
-      `expected answers from ${options.rpcUrl}, got: ${(cause as Error).message.slice(0, 300)}`,
-      { cause },
-    )
+    throw new CodedError('RPC_FAILED', `expected answers from ${options.rpcUrl}, got: ${shortOf(cause as Error)}`, {
+      cause,
+    })
   }
+}
+
+/** The client's errors tell the whole request over many lines; their first says what happened. */
+function shortOf(error: Error): string {
+  return (error.message.split('\n')[0] ?? '').slice(0, RPC_MESSAGE_CHARACTERS_MAX)
 }
 
 async function gather(options: ChainOptions): Promise<ChainFacts> {

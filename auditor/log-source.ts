@@ -23,12 +23,19 @@ export function openLogSource(place: string): LogSource {
 function folderSource(folder: string): LogSource {
   return {
     name: folder,
-    read: (path) => readWithin(join(folder, path)),
+    read: async (path) => (await readWithin(join(folder, path))) ?? absentIn(folder),
     list: async () => {
       const names = await readdir(folder, { recursive: true }).catch(() => [])
       return names.map((name) => name.replaceAll('\\', '/')).sort()
     },
   }
+}
+
+/** A file that is not there speaks against the log; a folder that is not there is a word mistyped. */
+async function absentIn(folder: string): Promise<undefined> {
+  const found = await stat(folder).catch(() => undefined)
+  if (found?.isDirectory() !== true) throw new CodedError('AUDIT_STORE', `expected a folder ${folder}, got none`)
+  return undefined
 }
 
 async function readWithin(path: string): Promise<Uint8Array | undefined> {
