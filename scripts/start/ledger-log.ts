@@ -16,7 +16,11 @@ export type StoredLog = {
 
 /** The log of the boot that got furthest; undefined where no ledger has begun. */
 export async function readStoredLog(paths: DataPaths): Promise<StoredLog | undefined> {
-  const logs = await Promise.all((await readBoots(paths)).map((boot) => readOne(paths, boot)))
+  const boots = await readBoots(paths)
+  // A boot that another went on from is part of the other's log.
+  const continued = new Set(boots.map(({ parent }) => parent?.session))
+  const leaves = boots.filter(({ session }) => !continued.has(session))
+  const logs = await Promise.all(leaves.map((boot) => readOne(paths, boot)))
   return logs.reduce<StoredLog | undefined>(
     (best, log) => (best === undefined || isFurther(log, best) ? log : best),
     undefined,

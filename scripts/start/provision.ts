@@ -44,8 +44,12 @@ export async function provideAnchor(url: string, plan: Plan, hasLedger: boolean)
   })
 }
 
-/** Writes the enclave's configuration and the genesis that it is bound to. Both follow from plan and deployment alone. */
+/**
+ * Writes the enclave's configuration and the genesis that it is bound to, once: a later release may begin ledgers with
+ * other figures, and this one keeps its own.
+ */
 export async function writeGenesis(folder: Folder, plan: Plan, deployment: Deployment): Promise<void> {
+  if (existsSync(folder.genesis) && existsSync(folder.enclaveConfig)) return
   const { genesis, configuration } = genesisFiles(placeOf(deployment), plan.roster)
   await writeDurably(folder.genesis, `${JSON.stringify(genesis)}\n`)
   await writeDurably(folder.enclaveConfig, `${JSON.stringify(configuration)}\n`)
