@@ -18,6 +18,7 @@ import { bumpedWei, feesOf, GAS_OPEN, gasLimit, maxFeeWei } from './fees.ts'
 import { readGenesisFile } from './genesis-file.ts'
 import { type Candidate, planLoad, readSealed } from './load-plan.ts'
 import type { Claim } from './prefix.ts'
+import { type Snapshot, snapshotsFor } from './snapshots.ts'
 
 /** How long a session may take to land. */
 export const SESSION_MS_MAX = 600_000
@@ -119,12 +120,16 @@ function slices<T>(items: readonly T[]): T[][] {
 async function loadFirst(context: BootContext, session: Address, candidates: readonly Candidate[]): Promise<void> {
   let last: unknown
   for (const candidate of candidates) {
-    try {
-      return await load(context, session, candidate)
-    } catch (error) {
-      if (!isCoded(error, 'CLAIM_MISMATCH') && !isCoded(error, 'SEAL_BROKEN')) throw error
-      context.log.warn({ code: error.code, message: error.message }, 'prefix refused')
-      last = error
+    const snapshots = await snapshotsFor(context.config.paths, candidate.segments)
+    for (const snapshot of [...snapshots, undefined]) {
+      try {
+        return await load(context, session, candidate, snapshot)
+      } catch (error) {
+        if (!isRefusal(error, snapshot)) throw error
+        const from = snapshot === undefined ? 'genesis' : `the snapshot of record ${snapshot.record}`
+        context.log.warn({ code: error.code, message: error.message, from }, 'prefix refused')
+        last = error
+      }
     }
   }
   throw new CodedError('PREFIX_NONE', 'expected a stored prefix that the enclave accepts, it refused each', {
@@ -132,14 +137,35 @@ async function loadFirst(context: BootContext, session: Address, candidates: rea
   })
 }
 
-async function load(context: BootContext, session: Address, candidate: Candidate): Promise<void> {
+/** Refusals that another beginning may cure. A snapshot may be damaged, cut, or of a format that this image left behind. */
+function isRefusal(error: unknown, snapshot: Snapshot | undefined): error is CodedError {
+  const codes = snapshot === undefined ? PREFIX_REFUSALS : SNAPSHOT_REFUSALS
+  return isCoded(error) && codes.has(error.code)
+}
+
+const PREFIX_REFUSALS: ReadonlySet<string> = new Set(['CLAIM_MISMATCH', 'SEAL_BROKEN'])
+const SNAPSHOT_REFUSALS: ReadonlySet<string> = new Set([
+  ...PREFIX_REFUSALS,
+  'CBOR_NOT_CANONICAL',
+  'CBOR_SYNTAX',
+  'SEAL_ORDER',
+  'STATE_MISMATCH',
+  'VERSION_NEWER',
+])
+
+async function load(
+  context: BootContext,
+  session: Address,
+  candidate: Candidate,
+  snapshot: Snapshot | undefined,
+): Promise<void> {
   const { enclave, config, records, now } = context
   const leaf = candidate.segments.at(-1)
   const parent = leaf === undefined ? null : { session: leaf.session, end: leaf.to }
   await writeBoot(config.paths, { session, parent, epoch: null, atMs: now() })
   let batch: Uint8Array<ArrayBuffer>[] = []
   let size = 0
-  for await (const sealed of readSealed(config.paths, candidate)) {
+  for await (const sealed of readSealed(config.paths, candidate, snapshot)) {
     if (batch.length >= RECORDS_PER_CALL_MAX || size + sealed.length > LOAD_BYTES_MAX) {
       await enclave.call('load_state', { records: batch, more: true })
       batch = []

@@ -21,7 +21,7 @@ import {
   type Standing,
   standingAfter,
 } from './prefix.ts'
-import { readChunks, snapshotFor } from './snapshots.ts'
+import { readChunks, type Snapshot } from './snapshots.ts'
 
 /** Load these records, in this order, and claim this. */
 export type Candidate = { readonly segments: readonly Segment[]; readonly claim: Claim }
@@ -93,9 +93,12 @@ async function* readPublic(paths: DataPaths, segment: Segment): AsyncGenerator<U
   yield* readLog(paths, segment, 'entries')
 }
 
-/** The sealed records of a candidate, in order: the newest snapshot on the way, then what follows it. */
-export async function* readSealed(paths: DataPaths, candidate: Candidate): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const snapshot = await snapshotFor(paths, candidate.segments)
+/** The sealed records of a candidate, in order: those from genesis on, or a snapshot on the way and what follows it. */
+export async function* readSealed(
+  paths: DataPaths,
+  candidate: Candidate,
+  snapshot?: Snapshot,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   if (snapshot !== undefined) yield* readChunks(snapshot)
   const first = snapshot === undefined ? 0 : snapshot.record + 1
   for (const segment of candidate.segments) {

@@ -14,21 +14,24 @@ import type { DataPaths } from './paths.ts'
 /** A load replays at most about so many records. */
 export const SNAPSHOT_EVERY_RECORDS = 500
 export const SNAPSHOTS_MAX = 100_000
+/** Of one load: behind a broken one stands an older one, and behind that the records from genesis on. */
+export const SNAPSHOTS_TRIED_MAX = 2
 const CHUNKS_MAX = 100_000
 const RECORD_DIGITS = 15
 
 /** After delta `record` of boot `session`. */
 export type Snapshot = { readonly session: string; readonly record: number; readonly folder: string }
 
-/** Takes a snapshot when many records have come since the newest one of this boot. */
+/** Takes a snapshot when many records have come since the newest one. */
 export async function snapshotIfDue(
   context: Pick<Context, 'enclave' | 'records' | 'config' | 'log'>,
   status: StatusResult,
+  everyRecords: number = SNAPSHOT_EVERY_RECORDS,
 ): Promise<void> {
   const { session, nextRecord } = status
   if (session === undefined) return
   const newest = (await listSnapshots(context.config.paths)).findLast((snapshot) => snapshot.record < nextRecord)
-  if (nextRecord - (newest?.record ?? 0) < SNAPSHOT_EVERY_RECORDS) return
+  if (nextRecord - (newest?.record ?? 0) < everyRecords) return
   const record = await take(context, session)
   context.log.info({ record }, 'snapshot stored')
 }
@@ -68,11 +71,11 @@ export async function listSnapshots(paths: DataPaths): Promise<Snapshot[]> {
     })
 }
 
-/** The newest snapshot on this path of records, or undefined. */
-export async function snapshotFor(paths: DataPaths, segments: readonly Segment[]): Promise<Snapshot | undefined> {
+/** Snapshots on this path of records, newest first: a few, since the records alone will do. */
+export async function snapshotsFor(paths: DataPaths, segments: readonly Segment[]): Promise<Snapshot[]> {
   const lies = ({ session, record }: Snapshot) =>
     segments.some((part) => part.session === session && part.from <= record && record < part.to)
-  return (await listSnapshots(paths)).findLast(lies)
+  return (await listSnapshots(paths)).filter(lies).reverse().slice(0, SNAPSHOTS_TRIED_MAX)
 }
 
 /** The chunks in their order. */
