@@ -11,12 +11,23 @@ import { ROOT } from './context.ts'
 
 const PASSED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
+export type PassOn = { readonly stdin?: 'inherit' | 'ignore'; readonly typedIn?: string }
+
 /** Runs one of our scripts in our place: our terminal, our signals, and its exit code is ours. */
-export async function passOn(script: string, words: readonly string[], inheritStdin = false): Promise<number> {
+export async function passOn(
+  script: string,
+  words: readonly string[],
+  { stdin = 'ignore', typedIn }: PassOn = {},
+): Promise<number> {
   const child = spawn(process.execPath, [join(ROOT, script), ...words], {
-    stdio: [inheritStdin ? 'inherit' : 'ignore', 'inherit', 'inherit'],
+    stdio: [stdin, 'inherit', 'inherit'],
+    // As npm does: the script itself runs in the project.
+    env: typedIn === undefined ? process.env : { ...process.env, INIT_CWD: typedIn },
   })
-  const forward = (signal: NodeJS.Signals) => child.kill(signal)
+  const forward = (signal: NodeJS.Signals) => {
+    // A terminal gives Ctrl-C to the child as well; a second one would mean "at once" to it.
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
+  }
   for (const signal of PASSED_SIGNALS) process.on(signal, forward)
   try {
     const [code] = (await once(child, 'exit')) as [number | null]

@@ -88,7 +88,12 @@ function addProcesses(program: Command, run: Run): void {
     .passThroughOptions()
     .allowUnknownOption()
     .action(async (words: string[]) => {
-      run.exitCode = await passOn('scripts/start/main.ts', words, true)
+      // Through the bootstrap, as npm start goes: it compiles what is not compiled yet.
+      const all = ['--', 'scripts/start/main.ts', ...words]
+      run.exitCode = await passOn('scripts/bootstrap/bootstrap.mjs', all, {
+        stdin: 'inherit',
+        typedIn: run.terminal.typedIn,
+      })
     })
   withData(program.command('enclave').description('keep an enclave process running, booted and active')).action(
     async (flags: Flags) => {

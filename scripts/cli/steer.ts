@@ -87,8 +87,12 @@ export async function bumpAnswer(context: Context): Promise<Answer> {
   if (unlanded === null) throw new CodedError('NO_UNLANDED_COMMIT', 'expected a commit on its way, there is none')
   await recordCommand(context, 'commit bump', { epoch: ledger.epoch, sequence: unlanded.sequence })
   const story = await context.outbox.read({ epoch: ledger.epoch, sequence: unlanded.sequence })
-  const last = story.attempts.at(-1)
-  const floorWei = last === undefined ? undefined : bumpedWei(last.maxFeeWei)
+  if (story.live === undefined)
+    throw new CodedError(
+      'NO_UNLANDED_COMMIT',
+      'expected a commit that may be sent, got one that prepare still has in hand',
+    )
+  const floorWei = bumpedWei(story.live.maxFeeWei)
   const ready = await resignCommit(context, facts, story, unlanded.payouts, floorWei)
   return readyAnswer('commit-bump', context, ready, `commit ${unlanded.sequence}`)
 }

@@ -17,6 +17,8 @@ export type OldJournal = {
   readonly unfinishedBytes: number
   /** Wei of each id's last `balance`, in the order of first lines. */
   readonly balances: ReadonlyMap<string, bigint>
+  /** Ids whose last line has no balance that can be read, and that line, counted from 1. */
+  readonly doubtful: ReadonlyMap<string, number>
   /** Credits that are worth at least one wei, positive or negative. */
   readonly credits: number
   readonly payouts: number
@@ -37,7 +39,7 @@ export type SeenCredits = {
 export const IDS_MAX = 100_000
 const START: Place = { lines: 0, head: toHash(new Uint8Array(32)) }
 
-/** Reads every complete line. Refuses JOURNAL_UNREADABLE, CONFIG_INVALID for a negative balance, LEDGER_FULL for too many ids. */
+/** Reads every complete line. Refuses JOURNAL_UNREADABLE, LEDGER_FULL for too many ids. */
 export async function readOldJournal(path: string, seen: ReadonlySet<string> = new Set()): Promise<OldJournal> {
   const survey = new Survey(seen)
   const splitter = new LineSplitter()
@@ -50,6 +52,7 @@ type Line = { readonly bytes: Uint8Array | undefined; readonly hash: Buffer }
 class Survey {
   readonly #known: ReadonlySet<string>
   readonly #balances = new Map<string, bigint>()
+  readonly #doubtful = new Map<string, number>()
   #head = Buffer.alloc(32)
   #lines = 0
   #credits = 0
@@ -71,17 +74,16 @@ class Survey {
       return
     }
     if (fields.event === 'set_balance' && fields.reason === 'payout') this.#payouts++
-    if (fields.balanceWei !== undefined) this.#keep(fields.id, fields.balanceWei)
+    this.#keep(fields)
     if (fields.event === 'credit' && fields.amountWei !== 0n) this.#credit(hash)
   }
 
-  #keep(id: string, balanceWei: bigint): void {
-    if (balanceWei < 0n) {
-      throw new CodedError(
-        'CONFIG_INVALID',
-        `journal line ${this.#lines}: expected a balance of zero or more, got ${balanceWei} wei`,
-      )
+  #keep({ id, balanceWei }: Fields): void {
+    if (balanceWei === undefined) {
+      this.#doubtful.set(id, this.#lines)
+      return
     }
+    this.#doubtful.delete(id)
     this.#balances.set(id, balanceWei)
     if (this.#balances.size > IDS_MAX)
       throw new CodedError('LEDGER_FULL', `expected at most ${IDS_MAX} ids in the journal`)
@@ -106,6 +108,7 @@ class Survey {
       end: this.#place(),
       unfinishedBytes,
       balances: this.#balances,
+      doubtful: this.#doubtful,
       credits: this.#credits,
       payouts: this.#payouts,
       unread: this.#unread,
@@ -137,7 +140,7 @@ function weiOf(text: unknown): bigint | undefined {
   try {
     return parseEther(text)
   } catch {
-    // A figure that is none: the line before has the last one that counts.
+    // A figure that is none is no figure; whoever needs it says so.
     return undefined
   }
 }

@@ -87,6 +87,15 @@ type Balances = ReadonlyMap<string, { readonly wei: bigint; readonly recipient: 
 function balancesOf(journal: OldJournal | null): Balances {
   if (journal === null)
     throw new CodedError('CONFIG_INVALID', 'expected a sealed state or a journal: --blob FILE or --journal FILE')
+  for (const [id, line] of journal.doubtful) {
+    throw new CodedError(
+      'CONFIG_INVALID',
+      `journal line ${line}: expected the balance of ${id}, got none that can be read; its last one decides`,
+    )
+  }
+  for (const [id, wei] of journal.balances) {
+    if (wei < 0n) throw new CodedError('CONFIG_INVALID', `expected a balance of zero or more of ${id}, got ${wei} wei`)
+  }
   return new Map([...journal.balances].map(([id, wei]) => [id, { wei, recipient: isAddress(id) ? id : null }]))
 }
 

@@ -84,6 +84,14 @@ describe('anchorhold import', () => {
       expect(existsSync(join(dir, 'second.json'))).to.equal(false)
     })
 
+    it('refuses an id whose last balance cannot be read, and takes it when a later line has one', async () => {
+      const broken = creditLine('orch-c', '0.25', 'a quarter')
+      const journal = put('broken.log', HISTORY.join('') + broken)
+      expect(await refusalOf({ ...options, journal })).to.equal('CONFIG_INVALID')
+      writeFileSync(journal, HISTORY.join('') + broken + creditLine('orch-c', '0.25', '0.75'))
+      expect((await run({ ...options, journal })).sumWei).to.equal(ether(9n, 4n))
+    })
+
     it('refuses a negative balance, a journal that is not there, and a genesis file that is', async () => {
       const negative = put('negative.log', creditLine('orch-a', '-1', '-1'))
       expect(await refusalOf({ ...options, journal: negative })).to.equal('CONFIG_INVALID')
