@@ -47,7 +47,8 @@ export function decideLoad(state: State, claim: Claim): LoadVerdict {
   const bare = payouts.length === 0
   if (bare && claim.head === hash && claim.bitmap === null)
     return { kind: 'settle', body: decideSettle(state, header.sequence, null) }
-  if (!bare && claim.bitmap !== null) {
+  // A bitmap too long for this commit belongs to another one: a mismatch like any other, and another prefix may fit.
+  if (!bare && claim.bitmap !== null && BigInt(claim.bitmap) >> BigInt(payouts.length) === 0n) {
     const body = decideSettle(state, header.sequence, claim.bitmap)
     if (body.head === claim.head) return { kind: 'settle', body }
   }
