@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
+import { encodeFunctionData } from 'viem'
 import { openOutbox } from '../../host/outbox.ts'
+import { devAccount } from '../../scripts/chain/accounts.ts'
+import { awaitReceipt, sendTransaction } from '../../scripts/chain/rpc.ts'
+import { TICKET_BROKER_ABI, WORLD } from '../../scripts/chain/world.ts'
 import { aPolicy } from '../builders/boot.ts'
 import { anchorhold, answerOf, typed, type Value } from './cli-run.ts'
 import { creditLine } from './old-host.ts'
@@ -26,6 +30,7 @@ const COMMANDS =
   'start enclave provision worker status lag doctor balance payout config pause resume drain rebuild halt commit session anchor audit import'.split(
     ' ',
   )
+const DONOR = 4
 const STAGES = ['ingest', 'prepare', 'broadcast', 'confirm'] as const
 
 describe('The command line', function () {
@@ -81,10 +86,14 @@ describe('The command line', function () {
 
   describe('on a ledger that runs', () => {
     let world: World
+    /** What doctor said of the authority before there was a ledger: unused, and with a deposit. */
+    const past: string[] = []
     const ask = async (...words: string[]): Promise<Value> => {
       const { code, value } = await answerOf([...words, '--data', world.dataDir])
       return { code, ...value }
     }
+    const authorityCheck = async (): Promise<string> =>
+      (await ask('doctor')).checks.find(({ name }: Value) => name === 'authority').verdict
     const atRest = (sequence: number) =>
       until(
         `sequence ${sequence} is settled and nothing is on its way`,
@@ -101,12 +110,19 @@ describe('The command line', function () {
     before(async function () {
       this.timeout(WORLD_MS_MAX)
       world = await startWorld()
+      past.push(await authorityCheck())
+      await donate(world)
+      past.push(await authorityCheck())
       await world.start('supervisor')
       for (const stage of STAGES) await world.start(stage)
       world.credit(1, '0.25')
       await atRest(1)
     })
     after(async () => world?.stop())
+
+    it('warns before genesis of an authority that was used at the broker', () => {
+      expect(past).to.deep.equal(['ok', 'fail'])
+    })
 
     it('shows what each purse holds and how to fund it', async () => {
       const status = await ask('status')
@@ -214,6 +230,21 @@ describe('The command line', function () {
       )
     })
 
+    it('signs a commit that is stuck again at a higher fee, and one of the two lands', async () => {
+      const { sequence } = await atRest(1)
+      await ask('pause', 'broadcast')
+      world.credit(1, '0.25')
+      const signed = await until('a commit may be sent', () => liveCommit(world), SETTLED_MS_MAX)
+      const bumped = await ask('commit', 'bump')
+      expect([bumped.code, bumped.kind]).to.deep.equal([0, 'ready'])
+      const { commits } = await ask('payout', 'show', `#${signed}`)
+      const fees = commits[0].attempts.map(({ maxFeeWei }: Value) => BigInt(maxFeeWei))
+      expect(fees.length).to.be.greaterThan(1)
+      expect(fees.at(-1) > fees[0]).to.equal(true)
+      await ask('resume', 'broadcast')
+      await atRest(sequence + 1)
+    })
+
     it('drains until nothing is on its way', async () => {
       expect(await ask('drain', '--timeout-seconds', '60')).to.include({
         code: 0,
@@ -249,7 +280,19 @@ describe('The command line', function () {
         .map((line) => JSON.parse(line))
         .filter(({ by }) => typeof by === 'string')
         .map(({ action }) => action)
-      expect(commands).to.deep.equal(['anchor now', 'pause', 'rebuild', 'resume', 'drain', 'resume', 'resume', 'halt'])
+      expect(commands).to.deep.equal([
+        'anchor now',
+        'pause',
+        'rebuild',
+        'resume',
+        'pause',
+        'commit bump',
+        'resume',
+        'drain',
+        'resume',
+        'resume',
+        'halt',
+      ])
     })
   })
 })
@@ -259,4 +302,26 @@ async function flush(url: string): Promise<void> {
   const redis = new Redis(url)
   await redis.flushall()
   redis.disconnect()
+}
+
+/** Somebody funds the authority's deposit at the broker, as anybody may. */
+async function donate({ chain, authority }: World): Promise<void> {
+  const args = [authority, 1n, 0n] as const
+  const data = encodeFunctionData({ abi: TICKET_BROKER_ABI, functionName: 'fundDepositAndReserveFor', args })
+  const hash = await sendTransaction(chain.url, devAccount(DONOR), {
+    to: WORLD.ticketBroker,
+    data,
+    value: 1n,
+    gas: 500_000n,
+  })
+  await awaitReceipt(chain.url, hash)
+}
+
+/** Sequence of the commit that is on its way and may be sent. */
+async function liveCommit(world: World): Promise<number | undefined> {
+  const ledger = (await world.status())?.ledger
+  if (ledger === undefined || ledger.unlanded === null) return undefined
+  const { sequence } = ledger.unlanded
+  const { live } = await openOutbox(world.config.paths).read({ epoch: ledger.epoch, sequence })
+  return live === undefined ? undefined : sequence
 }
