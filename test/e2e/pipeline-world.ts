@@ -63,12 +63,18 @@ export type WorldOptions = {
   readonly strangers?: number
   /** Mishaps of broadcasts to the anchor, counted from its first transaction. */
   readonly faults?: Omit<FaultPlan, 'to'>
+  /** Fields of the policy that differ. */
+  readonly policy?: { readonly [key: string]: unknown }
+  /** What stands between the host and the chain: gets the chain's address, gives its own. */
+  readonly front?: (chainUrl: string) => Promise<string>
 }
 
 export async function startWorld({
   settings: overrides = {},
   strangers = 0,
   faults,
+  policy: rules = {},
+  front = async (chainUrl) => chainUrl,
 }: WorldOptions = {}): Promise<World> {
   const dataDir = mkdtempSync(join(tmpdir(), 'pipeline-'))
   const redis = await startRedis({ dataDir: join(dataDir, 'redis'), cacheDir: join(ROOT, '.cache', 'redis') })
@@ -84,7 +90,7 @@ export async function startWorld({
   })
   const unknown = Array.from({ length: strangers }, (_, at) => lower(devAccount(10 + PAYEES + at).address))
   const payees = [...known, ...unknown]
-  const policy = policyOf(deployment)
+  const policy = { ...policyOf(deployment), ...rules }
   const roster = payees.map((recipient, at) => ({ id: `orch-${at}`, recipient }))
   const genesis = { policy, roster, openings: [], journalSize: 0, journalHead: ZERO_HASH }
   const parsed = { ...genesis, policy: parsePolicy(policy) }
@@ -107,7 +113,7 @@ export async function startWorld({
   const settings = {
     chainId: deployment.chainId,
     anchor: lower(deployment.anchor),
-    rpcUrls: [chain.url],
+    rpcUrls: [await front(chain.url)],
     redisUrl: redis.url,
     enclaveEndpoint: `unix://${join(dataDir, 'enclave.sock')}`,
     settleDepthBlocks: 1,

@@ -6,6 +6,7 @@ import type { AnchorFacts, RoundFacts } from '../../host/chain.ts'
 import { healCommit, prepareCommit, type Ready, type SigningFacts } from '../../host/commits.ts'
 import { PAYOUTS_PER_COMMIT_MAX } from '../../host/config.ts'
 import type { Context } from '../../host/context.ts'
+import { haltEnclave } from '../../host/halt.ts'
 import type { Story } from '../../host/outbox.ts'
 import type { Stage } from '../../queues/names.ts'
 import { type PrepareDecision, type PrepareFacts, planPrepare } from './plan.ts'
@@ -116,7 +117,7 @@ async function perform(context: Context, look: Look, decision: Act, ring: Ring):
     if (isCoded(error, 'COMMIT_UNLANDED') || isCoded(error, 'NOTHING_DUE') || isCoded(error, 'CADENCE_EARLY'))
       return true
     // Nothing may be sent and nothing signed: a new session voids the commit, and its payouts come again.
-    if (isCoded(error, 'SIGNATURES_SPENT')) await context.enclave.call('halt', { reason: 'signatures spent' })
+    if (isCoded(error, 'SIGNATURES_SPENT')) await haltEnclave(context, 'signatures spent')
     throw error
   }
 }

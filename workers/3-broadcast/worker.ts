@@ -10,6 +10,7 @@ import type { AnchorFacts } from '../../host/chain.ts'
 import { resignCommit } from '../../host/commits.ts'
 import type { Context } from '../../host/context.ts'
 import { bumpedWei } from '../../host/fees.ts'
+import { haltEnclave } from '../../host/halt.ts'
 import type { Attempt, Story } from '../../host/outbox.ts'
 import type { Stage } from '../../queues/names.ts'
 import { type BroadcastFacts, planBroadcast, type SendVerdict } from './plan.ts'
@@ -141,7 +142,7 @@ async function resign(context: Context, look: Look, why: 'nonce' | 'fee' | 'age'
   } catch (error) {
     if (!isCoded(error, 'SIGNATURES_SPENT')) throw error
     // Bytes with a used nonce can never land, and no more may be signed: only a new session gets on.
-    if (why === 'nonce') await context.enclave.call('halt', { reason: 'signatures spent' })
+    if (why === 'nonce') await haltEnclave(context, 'signatures spent')
     return false
   }
 }

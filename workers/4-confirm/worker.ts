@@ -6,6 +6,7 @@ import { assertNever } from '../../enclave/protocol/errors.ts'
 import type { StatusResult } from '../../enclave/protocol/method-results.ts'
 import type { AnchorFacts, Landing } from '../../host/chain.ts'
 import type { Context } from '../../host/context.ts'
+import { haltEnclave } from '../../host/halt.ts'
 import type { Stage } from '../../queues/names.ts'
 import { type ConfirmFacts, planConfirm } from './plan.ts'
 import { finishStories, noteLanding, noteReverts, resendInOrder } from './stories.ts'
@@ -38,7 +39,7 @@ export function openConfirm(context: Context, ring: Ring) {
         case 'foreign':
           foreign = { why: decision.why, looks: (foreign?.looks ?? 0) + 1, sinceMs: foreign?.sinceMs ?? context.now() }
           if (foreign.looks >= FOREIGN_LOOKS_MIN && context.now() >= foreign.sinceMs + FOREIGN_MS_MIN)
-            await halt(context, decision.why)
+            await haltEnclave(context, decision.why)
           break
         default:
           assertNever(decision)
@@ -104,10 +105,4 @@ async function settle(
     'commit settled',
   )
   await ring('prepare')
-}
-
-async function halt(context: Context, why: string): Promise<void> {
-  context.log.fatal({ why }, 'the history here is not that of the chain: halting the enclave')
-  await context.control.record('halt', { why }, context.now())
-  await context.enclave.call('halt', { reason: why })
 }
