@@ -1,5 +1,6 @@
 /** A Redis for as long as we run: started on a free port, writing only into its own folder, gone when we are. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -79,7 +80,8 @@ async function startAt(program: RedisProgram, dataDir: string, port: number): Pr
     env: programEnv(program),
     detached: true,
   })
-  const ended = new Promise<void>((done) => child.once('close', () => done()))
+  // Without its supervisor a server would live on: whoever notices that the supervisor is gone ends it.
+  const ended = once(child, 'close').then(() => endStale(dataDir))
   const stop = async () => {
     child.stdin.destroy()
     await ended

@@ -88,7 +88,11 @@ async function* chunksOf(path: string): AsyncGenerator<Buffer> {
     for await (const chunk of createReadStream(path)) yield chunk as Buffer
   } catch (cause) {
     const why = (cause as NodeJS.ErrnoException).code ?? 'an error'
-    throw new CodedError('JOURNAL_UNREADABLE', `expected a journal in ${path}, got ${why}`, { cause })
+    throw new CodedError(
+      'JOURNAL_UNREADABLE',
+      `expected a journal in ${path}, got ${why}; type: npm start -- --journal FILE --roster FILE`,
+      { cause },
+    )
   }
 }
 

@@ -14,7 +14,7 @@ import { STAGES } from '../../queues/names.ts'
 import type { Deployment } from '../chain/setup.ts'
 import { type RunningChain, startChain } from '../chain/start.ts'
 import { startRedis } from '../redis/redis.ts'
-import { ROOT, startChild } from './children.ts'
+import { type Child, ROOT, startChild } from './children.ts'
 import { socketPath } from './enclave-process.ts'
 import type { Folder, Plan } from './folder.ts'
 import { provideAnchor, provideAuthority, provideKeys, writeGenesis } from './provision.ts'
@@ -42,6 +42,9 @@ const PAYOUTS_MIN = 40
 const RESEND_MS = 1_500
 const ACTIVE_MS_MAX = 180_000
 const RESTART_MS = 1_000
+const RESTARTS_MAX = 1_000
+/** A stage that was killed is missed after this long: nobody here runs for days on one busy machine. */
+const STALLED_INTERVAL_MS = 2_000
 const FREED_MS_MAX = 20_000
 const FREED_POLL_MS = 500
 
@@ -74,11 +77,13 @@ export async function startGround(
     onLine,
   }
   const first = await startFreed(options)
-  endings.push(() => first.stop())
   said('anchor')
   const deployment = await provideAnchor(first.url, plan, hasLedger)
   // The faults name the anchor, whose address only now is known.
-  const chain = plan.journal === null ? await withFaults(first, options, deployment, endings) : first
+  const faults = { to: deployment.anchor, dropAt: DROPPED_BROADCAST, doubleAt: DOUBLED_BROADCAST }
+  const lasting = plan.journal === null ? { ...options, faults } : options
+  const chain = plan.journal === null ? await restarted(first, lasting) : first
+  keep('chain', chain, () => startFreed({ ...lasting, port: portOf(chain.url) }), endings, said)
   await writeGenesis(folder, plan, deployment)
   said('keys')
   const authority = await provideKeys(folder, deployment)
@@ -99,19 +104,9 @@ async function startFreed(options: ChainOptions): Promise<RunningChain> {
   }
 }
 
-async function withFaults(
-  first: RunningChain,
-  options: ChainOptions,
-  { anchor }: Deployment,
-  endings: Endings,
-): Promise<RunningChain> {
-  await first.stop()
-  const chain = await startChain({
-    ...options,
-    faults: { to: anchor, dropAt: DROPPED_BROADCAST, doubleAt: DOUBLED_BROADCAST },
-  })
-  endings.push(() => chain.stop())
-  return chain
+async function restarted(chain: RunningChain, options: ChainOptions): Promise<RunningChain> {
+  await chain.stop()
+  return startChain(options)
 }
 
 /** Redis, the supervised enclave, and four workers. Refuses REDIS_MISSING, ENCLAVE_EXITED. */
@@ -123,8 +118,9 @@ export async function startRoad(
   said: (step: string) => void,
 ): Promise<Stack> {
   said('redis')
-  const redis = await startRedis({ dataDir: folder.redis, cacheDir: join(ROOT, '.cache', 'redis') })
-  endings.push(() => redis.stop())
+  const options = { dataDir: folder.redis, cacheDir: join(ROOT, '.cache', 'redis') }
+  const redis = await startRedis(options)
+  keep('redis', redis, () => startRedis({ ...options, port: portOf(redis.url) }), endings, said)
   const settings = settingsOf(folder, plan, ground, redis.url)
   await writeDurably(folder.paths.config, `${JSON.stringify(settings, null, 2)}\n`)
   said('enclave')
@@ -136,7 +132,10 @@ export async function startRoad(
   endings.push(() => stopEnclave(folder, supervisor))
   await waitActive(supervisor, join(folder.logs, 'host.log'))
   said('workers')
-  for (const stage of STAGES) keepWorker(folder, stage, endings)
+  for (const stage of STAGES) {
+    const start = () => startWorker(folder, stage)
+    keep(stage, start(), start, endings, said)
+  }
   return { ...ground, context }
 }
 
@@ -158,6 +157,7 @@ function settingsOf(
     payoutIntervalMs: PAYOUT_INTERVAL_MS,
     payoutsMin: PAYOUTS_MIN,
     resendMs: RESEND_MS,
+    stalledIntervalMs: STALLED_INTERVAL_MS,
   }
 }
 
@@ -175,25 +175,52 @@ async function stopEnclave(folder: Folder, supervisor: Supervisor): Promise<void
   rmSync(socketPath(folder.root, 'enclave'), { force: true })
 }
 
-/** A stage that dies is started again: nothing is lost with it. */
-function keepWorker(folder: Folder, stage: string, endings: Endings): void {
-  let isEnding = false
+function startWorker(folder: Folder, stage: string): Child {
   const words = ['workers/main.ts', '--data', folder.root, '--stage', stage, '--with-parent']
-  const start = () => startChild({ name: stage, words, logFile: join(folder.logs, `${stage}.log`) })
-  let child = start()
+  return startChild({ name: stage, words, logFile: join(folder.logs, `${stage}.log`) })
+}
+
+type Kept = { readonly ended: Promise<unknown>; stop(): Promise<void> }
+
+/** What ends without being asked is started again: a stage and a Redis lose nothing, and a chain replays its own log. */
+function keep(
+  name: string,
+  first: Kept,
+  again: () => Kept | Promise<Kept>,
+  endings: Endings,
+  said: (step: string) => void,
+): void {
+  let isEnding = false
+  let running: Kept | undefined = first
   const watch = async (): Promise<void> => {
-    while (!isEnding) {
-      await child.ended
+    for (let restart = 0; restart < RESTARTS_MAX && !isEnding; restart++) {
+      await running?.ended
       if (isEnding) return
       await sleep(RESTART_MS)
-      if (!isEnding) child = start()
+      if (isEnding) return
+      said(`${name} ended, starting it again`)
+      running = await startOr(again)
+      if (isEnding) await running?.stop()
     }
   }
   void watch()
   endings.push(async () => {
     isEnding = true
-    await child.stop()
+    await running?.stop()
   })
+}
+
+/** A start that fails is tried again after the next pause; its own log says why. */
+async function startOr(again: () => Kept | Promise<Kept>): Promise<Kept | undefined> {
+  try {
+    return await again()
+  } catch {
+    return undefined
+  }
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port)
 }
 
 function lineSink(path: string, endings: Endings): (line: string) => void {

@@ -86,10 +86,20 @@ describe('the embedded Redis', function () {
     await untilDead(pid)
   })
 
+  it('ends with a supervisor that is killed under a living starter', async () => {
+    const { pid, ended } = await startRedis({ dataDir, cacheDir: CACHE_DIR })
+    process.kill(await parentOf(pid ?? 0), 'SIGKILL')
+    await ended
+    expect(isAlive(pid)).to.equal(false)
+  })
+
   it('ends the server that a killed supervisor left in the folder before it starts another', async () => {
     const { starter, pid } = await startInChild(dataDir)
     started.push(starter)
-    process.kill(await parentOf(pid), 'SIGKILL')
+    const supervisor = await parentOf(pid)
+    // Neither of the two that would end it is there to see it.
+    starter.kill('SIGSTOP')
+    process.kill(supervisor, 'SIGKILL')
     expect(isAlive(pid)).to.equal(true)
     server = await startRedis({ dataDir, cacheDir: CACHE_DIR })
     expect(isAlive(pid)).to.equal(false)
