@@ -258,7 +258,8 @@ function refuseLowFee(raw: Hex): void {
 function parseRaw(raw: Hex) {
   try {
     return parseTransaction(raw)
-  } catch {
-    throw new RpcRefusal(INVALID_PARAMS, 'expected a signed raw transaction as 0x-prefixed hex')
+  } catch (cause) {
+    const expected = 'expected a signed raw transaction as 0x-prefixed hex'
+    throw new RpcRefusal(INVALID_PARAMS, expected, undefined, { cause })
   }
 }

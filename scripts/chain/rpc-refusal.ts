@@ -5,8 +5,8 @@ export class RpcRefusal extends Error {
   readonly code: number
   readonly data: unknown
 
-  constructor(code: number, message: string, data?: unknown) {
-    super(message)
+  constructor(code: number, message: string, data?: unknown, options?: { cause?: unknown }) {
+    super(message, options)
     this.name = 'RpcRefusal'
     this.code = code
     this.data = data

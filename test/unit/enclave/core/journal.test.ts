@@ -128,10 +128,8 @@ describe('journal lines', () => {
 
 describe('the journal cursor', () => {
   const lines = ['orch-1', 'orch-2', 'orch-3', 'orch-4'].map((id) => aLine(id, '1'))
-  const heads = lines.reduce(
-    (known, line) => [...known, nextJournalHead(known.at(-1) as Uint8Array, fromHex(lineHash(line)))],
-    [fromHex(ZERO_HASH)],
-  )
+  const heads = [fromHex(ZERO_HASH)]
+  for (const line of lines) heads.push(nextJournalHead(heads.at(-1) as Uint8Array, fromHex(lineHash(line))))
   const headAt = (index: number): ReturnType<typeof toHash> => toHash(heads[index] as Uint8Array)
 
   function twoTaken(): State {
