@@ -17,7 +17,14 @@ export const UNREGISTERED_ID = 'orch-newcomer'
 /** The roster leaves this one out. */
 export const UNROSTERED_ID = 'orch-walk-in'
 
-const NAMED: readonly string[] = ['orch-café', 'Pool 北 #7', 'orch-\u{1f3ac}', 'gpu.rack/12', 'orch-twin-a', 'orch-twin-b']
+const NAMED: readonly string[] = [
+  'orch-café',
+  'Pool 北 #7',
+  'orch-\u{1f3ac}',
+  'gpu.rack/12',
+  'orch-twin-a',
+  'orch-twin-b',
+]
 const REGIONS = ['fra', 'ams', 'nyc', 'sfo', 'sgp', 'gru', 'syd', 'waw'] as const
 const SHARE_LARGEST = 90
 
