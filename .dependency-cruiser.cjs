@@ -30,8 +30,8 @@ const VIEM_UTILS = 'viem/_(esm|cjs|types)/utils'
 const VIEM_ACCOUNTS = '(^|/)node_modules/viem/_(esm|cjs|types)/accounts/'
 
 // Whoever audits the enclave reads these packages too: a longer list takes an ADR.
-const WIRE_PACKAGES = packages('zod', 'cbor-x', '@noble/[^/]+', 'hash-wasm', VIEM_UTILS)
-const ENCLAVE_PACKAGES = packages('zod', 'cbor-x', '@noble/[^/]+', 'secp256k1', 'hash-wasm', VIEM_UTILS)
+const WIRE_PACKAGES = packages('zod', '@noble/[^/]+', 'hash-wasm', VIEM_UTILS)
+const ENCLAVE_PACKAGES = packages('zod', '@noble/[^/]+', 'secp256k1', 'hash-wasm', VIEM_UTILS)
 
 const trustedSide = [
   ban('protocol-is-a-leaf', { path: WIRE }, { pathNot: either(WIRE, WIRE_PACKAGES) }),
