@@ -16,6 +16,8 @@ import { NODE_MAJOR, ROOT, StopLine } from './place.mjs'
 
 const NODE_MAJOR_MIN = 20
 const PASSED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
+const PARENT_POLL_MS = 500
+const parentPid = process.ppid
 
 main().catch((error) => {
   if (!(error instanceof StopLine)) throw error
@@ -59,6 +61,11 @@ async function handOver(node, [script, ...rest]) {
     env: { ...process.env, PATH: path },
   })
   for (const signal of PASSED_SIGNALS) process.on(signal, () => passOn(signal, child))
+  // npm that is told to end, or killed, takes its shell along and says nothing to us.
+  const watch = setInterval(() => {
+    if (process.ppid !== parentPid) child.kill('SIGTERM')
+  }, PARENT_POLL_MS)
+  watch.unref()
   const { code, signal } = await new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (exitCode, exitSignal) => resolve({ code: exitCode, signal: exitSignal }))

@@ -14,11 +14,14 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const BOOTSTRAP = 'scripts/bootstrap/bootstrap.mjs'
 const STAMP = 'node_modules/.anchorhold-lock'
+const DEATH_POLL_MS = 100
+const DEATH_POLLS_MAX = 50
 const EMPTY_LOCK = JSON.stringify({
   name: 'a',
   version: '1.0.0',
@@ -27,10 +30,10 @@ const EMPTY_LOCK = JSON.stringify({
 })
 
 const REPORTS = `
-  const { argv, version } = process
+  const { argv, pid, version } = process
   process.on('SIGTERM', () => process.exit(42))
   process.on('SIGINT', () => process.exit(43))
-  console.log(JSON.stringify({ words: argv.slice(2), version }))
+  console.log(JSON.stringify({ words: argv.slice(2), version, pid }))
   if (argv.includes('wait')) setTimeout(() => {}, 20_000)
   else process.exitCode = Number(argv[2] ?? 0)`
 
@@ -90,6 +93,18 @@ describe('the bootstrap', function () {
       expect(await exitOf(child)).to.deep.equal({ code, signal: null })
     })
   }
+
+  it('ends the script when the shell that npm put between is killed', async () => {
+    // The second command keeps the shell from becoming the first one.
+    const line = `"${process.execPath}" ${BOOTSTRAP} --no-contracts -- report.ts wait; :`
+    const shell = spawn('sh', ['-c', line], { cwd: tree, stdio: ['ignore', 'pipe', 'ignore'] })
+    started.push(shell)
+    const { pid } = JSON.parse(await firstLine(shell)) as { pid: number }
+    expect(isAlive(pid)).to.equal(true)
+    shell.kill('SIGKILL')
+    for (let poll = 0; poll < DEATH_POLLS_MAX && isAlive(pid); poll++) await sleep(DEATH_POLL_MS)
+    expect(isAlive(pid)).to.equal(false)
+  })
 
   it('says in one line that the packages could not be installed and what to type', () => {
     // A package that the lock does not hold: npm refuses before it asks any network.
@@ -179,6 +194,15 @@ async function firstLine(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error('the child has no output')
   for await (const line of createInterface({ input: child.stdout })) return line
   throw new Error('the child ended without a line')
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function exitOf(child: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
