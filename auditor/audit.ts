@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { keccak256 } from 'viem'
 import type { Payout } from '../enclave/protocol/entry.ts'
+import { CodedError } from '../enclave/protocol/errors.ts'
 import { installHashes } from '../enclave/protocol/hash.ts'
 import type { Address, Hash } from '../enclave/protocol/ids.ts'
 import { readChain } from './chain.ts'
@@ -59,6 +60,7 @@ export type AuditReport = {
 export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   useFastHashes()
   const facts = await readChain({ ...options, since: options.since ?? 0 })
+  requireReached(options, facts.state.sequence)
   const at = options.at ?? facts.state.sequence
   const commits = facts.events.filter((event) => event.kind === 'committed').filter(({ sequence }) => sequence <= at)
   const source = openLogSource(options.log)
@@ -70,6 +72,13 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const replayed = await replayLog(source, size, sizePublished, commits, published)
   await judgePublished(source, replayed.replay, { size, sizePublished }, signed, facts, published)
   return judgeLedger({ options, facts, at, commits, published, ...replayed })
+}
+
+/** Nothing can be said of commits that have not happened: "clean" up to one of them would be a promise. */
+function requireReached({ at = 0, since = 0 }: AuditOptions, sequence: number): void {
+  const asked = Math.max(at, since)
+  if (asked <= sequence) return
+  throw new CodedError('CONFIG_INVALID', `expected a sequence of at most ${sequence}, got ${asked}`)
 }
 
 type Replayed = { readonly replay: Replay; readonly headers: ReadonlyMap<number, ReplayedHeader> }

@@ -43,11 +43,13 @@ const methods: Methods = {
   audit_checkpoint: auditCheckpoint,
 }
 
+const MAJOR_TYPE_MAP = 5
 const ISSUES_SHOWN_MAX = 3
 
 /** The reply to a request's bytes, in the request's own encoding: a result, or an error with a code. Never throws. */
 export function answer(instance: Instance, request: Uint8Array): Uint8Array {
-  let encoding: Encoding = request[0] === 0x7b ? 'json' : 'cbor'
+  // Whatever does not begin like a CBOR map is answered in JSON: a client of the original form can read that.
+  let encoding: Encoding = (request[0] ?? 0) >> 5 === MAJOR_TYPE_MAP ? 'cbor' : 'json'
   try {
     const { encoding: known, method, params } = decodeRequest(request)
     encoding = known

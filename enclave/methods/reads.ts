@@ -92,7 +92,9 @@ export function auditCheckpoint(
   params: ParsedParams<'audit_checkpoint'>,
 ): MethodResults['audit_checkpoint'] {
   const { chainId, anchor } = instance.configuration
-  if (params.chain_id !== chainId || params.contract_address !== anchor) {
+  // The original client leaves the contract out, or sends zero: then this ledger's own is meant.
+  const contract = params.contract_address === ZERO_ADDRESS ? anchor : params.contract_address
+  if (params.chain_id !== chainId || contract !== anchor) {
     refuse('PARAMS_INVALID', `chain_id ${chainId} and contract_address ${anchor}`, params)
   }
   if (instance.checkpoint === undefined)

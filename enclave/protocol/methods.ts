@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import type { Address, Hash } from './ids.ts'
-import { fromHexOr, ORCHESTRATOR_ID_BYTES_MAX, toAddress, toHash, toHex } from './ids.ts'
+import { fromHexOr, ORCHESTRATOR_ID_BYTES_MAX, toAddress, toHash, toHex, ZERO_ADDRESS } from './ids.ts'
 import type { Wei } from './money.ts'
 import { parseWei } from './money.ts'
 import { PAYOUTS_MAX } from './ticket.ts'
@@ -176,7 +176,10 @@ export const METHODS = {
   export_state: { phases: ['active', 'recovering'], params: nothing },
   balance: { phases: LIVE, params: z.strictObject({ orchestrator_id: shortText }) },
   audit_status: { phases: LIVE, params: nothing },
-  audit_checkpoint: { phases: LIVE, params: z.strictObject({ chain_id: count, contract_address: address }) },
+  audit_checkpoint: {
+    phases: LIVE,
+    params: z.strictObject({ chain_id: count, contract_address: address.default(ZERO_ADDRESS) }),
+  },
 } as const satisfies { readonly [name: string]: { readonly phases: readonly Phase[]; readonly params: z.ZodType } }
 
 export type MethodName = keyof typeof METHODS

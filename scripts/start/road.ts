@@ -78,7 +78,8 @@ export function openRoad(stack: Stack, watched: Watched, save: () => Promise<voi
 export async function awaitFirstHeader(road: Road, stack: Stack): Promise<void> {
   const there = await road.until(({ ledger }) => ledger.sequence >= 1 && ledger.unlanded === null, QUIET_MS_MAX)
   if (!there) throw new CodedError('RPC_TIMEOUT', `expected the first header on chain within ${QUIET_MS_MAX} ms`)
-  await awaitPublished(road, stack)
+  // More bare headers may follow while nobody is paid: any published one will do, since the audit covers what it covers.
+  await awaitPublished(road, stack, () => 1)
 }
 
 /** Releases the journal step by step, each as soon as the one before it is read and paid from. */
@@ -106,7 +107,7 @@ export async function awaitQuiet(road: Road, stack: Stack, lines: number): Promi
       'RPC_TIMEOUT',
       `expected the ledger to be quiet within ${QUIET_MS_MAX} ms; see the folder logs/`,
     )
-  await awaitPublished(road, stack)
+  await awaitPublished(road, stack, ({ isQuiet, ledger }) => (isQuiet ? ledger.logSizeCommitted : undefined))
 }
 
 /** Fills the treasury from the owner's purse of the embedded world, up to `wantedWei`. */
@@ -135,16 +136,21 @@ export function paidText({ paidWei }: LedgerStatus): string {
 
 const SHOWN_WEI = 10n ** 12n
 
-/** Until the published checkpoint covers the newest header. */
-async function awaitPublished(road: Road, { context }: Stack): Promise<void> {
+/** Until the published checkpoint covers the size that is wanted; undefined asks for another look first. */
+async function awaitPublished(
+  road: Road,
+  { context }: Stack,
+  sizeWanted: (look: Look) => number | undefined,
+): Promise<void> {
   const path = join(context.config.paths.audit, 'checkpoint')
   for (const endAtMs = Date.now() + QUIET_MS_MAX; Date.now() < endAtMs; await sleep(POLL_MS)) {
-    const { ledger, isQuiet } = await road.look()
-    if (!isQuiet && ledger.sequence > 1) continue
-    if (sizeIn(await readIfThere(path)) >= ledger.logSizeCommitted) return
-    await restoreCheckpoint(context, ledger, path)
+    const look = await road.look()
+    const wanted = sizeWanted(look)
+    if (wanted === undefined) continue
+    if (sizeIn(await readIfThere(path)) >= wanted) return
+    await restoreCheckpoint(context, look.ledger, path)
   }
-  throw new CodedError('AUDIT_STORE', `expected a checkpoint of the newest header within ${QUIET_MS_MAX} ms`)
+  throw new CodedError('AUDIT_STORE', `expected a published checkpoint within ${QUIET_MS_MAX} ms; see the folder logs/`)
 }
 
 /** A log that was published before its commit was settled has no checkpoint of its size; the outbox keeps it. */

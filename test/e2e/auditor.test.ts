@@ -120,6 +120,7 @@ describe('auditor: a ledger on the embedded chain', function () {
     assert.equal(exit, 0)
     assert.deepInclude(told as object, { sequence: 2, commits: 2 })
     assert.equal((await audit(published, '--since', '4')).exit, 0)
+    for (const option of ['--at', '--since']) assert.equal((await audit(published, option, '99999')).exit, 2)
   })
 
   it('reads the same log from a web address', async () => {

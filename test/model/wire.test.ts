@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { ZERO_HASH } from '../../enclave/protocol/ids.ts'
+import { answer } from '../../enclave/dispatch.ts'
+import { ZERO_ADDRESS, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import { aLine, anAddress, audited, FEES, ROUND, refusalOf } from '../builders/boot.ts'
 import { aWorld, closeWorlds, credited } from '../builders/worlds.ts'
 
@@ -106,12 +107,25 @@ describe('methods of the replaced system', () => {
     expect(boot.call('audit_checkpoint', { chain_id: chainId, contract_address: anchor }, 'json').checkpoint).to.match(
       /^anchorhold\/42161\//,
     )
+    expect(boot.call('audit_checkpoint', { chain_id: chainId }, 'json').checkpoint).to.match(/^anchorhold/)
+    expect(
+      boot.call('audit_checkpoint', { chain_id: chainId, contract_address: ZERO_ADDRESS }, 'json').checkpoint,
+    ).to.match(/^anchorhold/)
     expect(refusalOf(() => boot.call('audit_checkpoint', { chain_id: 1, contract_address: anchor }, 'json'))).to.equal(
       'PARAMS_INVALID',
     )
     expect(
       refusalOf(() => boot.call('audit_checkpoint', { chain_id: chainId, contract_address: anAddress(1) }, 'json')),
     ).to.equal('PARAMS_INVALID')
+  })
+
+  it('are answered in JSON when a request is neither of the two encodings', () => {
+    const { instance } = aWorld().cold()
+    for (const text of ['', '[]', 'null', 'x', ' {}']) {
+      const reply = answer(instance, new TextEncoder().encode(text))
+      expect(JSON.parse(new TextDecoder().decode(reply)).error.code, text).to.equal('FRAME_SYNTAX')
+    }
+    expect(answer(instance, Uint8Array.of(0xa0))[0]).to.equal(0xa1)
   })
 
   it('answer NOT_YET where only the wire type is final, and METHOD_UNKNOWN otherwise', () => {
