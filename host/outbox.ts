@@ -6,7 +6,7 @@
  * Doubled writers append the same attempt twice, which reads as once: an attempt is named by its transaction hash.
  */
 import { createHash } from 'node:crypto'
-import { open, readdir, rename } from 'node:fs/promises'
+import { link, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { CodedError } from '../enclave/protocol/errors.ts'
@@ -91,20 +91,46 @@ export type Outbox = {
 
 export function openOutbox(paths: DataPaths): Outbox {
   const pathOf = (id: CallId) => join(paths.outbox, nameOf(id))
+  const archived = (id: CallId) => join(paths.outboxArchive, nameOf(id))
   return {
     append: (id, record) => append(pathOf(id), record),
     read: async (id) => {
-      const bytes = (await readIfThere(pathOf(id))) ?? (await readIfThere(join(paths.outboxArchive, nameOf(id))))
-      return storyOf(id, bytes?.toString('utf8') ?? '')
+      // A twin may have moved the file aside just before a line was added: then the story is in two places.
+      const parts = [await readIfThere(archived(id)), await readIfThere(pathOf(id))]
+      return storyOf(id, parts.map((bytes) => bytes?.toString('utf8') ?? '').join(''))
     },
     open: () => listOpen(paths.outbox),
     archive: async (id) => {
       await makeFolder(paths.outboxArchive)
-      await rename(pathOf(id), join(paths.outboxArchive, nameOf(id))).catch((error: unknown) => {
-        // Another process has moved it.
-        if (!isMissing(error)) throw error
-      })
+      await moveAside(pathOf(id), archived(id))
     },
+  }
+}
+
+/** 1 the content in the archive, 2 the old name gone. A crash in between leaves one file with two names. */
+async function moveAside(path: string, archived: string): Promise<void> {
+  try {
+    // Unlike a rename, a link never replaces what was archived before.
+    await link(path, archived)
+  } catch (error) {
+    // Another process has moved it.
+    if (isMissing(error)) return
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if (!(await isOneFile(path, archived)))
+      await appendText(archived, (await readIfThere(path))?.toString('utf8') ?? '')
+  }
+  await syncFolder(dirname(archived))
+  await rm(path, { force: true })
+  await syncFolder(dirname(path))
+}
+
+/** Also true when `path` has just gone. */
+async function isOneFile(path: string, archived: string): Promise<boolean> {
+  try {
+    return (await stat(path)).ino === (await stat(archived)).ino
+  } catch (error) {
+    if (isMissing(error)) return true
+    throw error
   }
 }
 
@@ -116,14 +142,18 @@ export function transactionHash(raw: Hex): Hash {
 async function append(path: string, record: OutboxRecord): Promise<void> {
   await makeFolder(dirname(path))
   const text = JSON.stringify(record, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
+  await appendText(path, `\n${checksumOf(text)} ${text}\n`)
+  await syncFolder(dirname(path))
+}
+
+async function appendText(path: string, text: string): Promise<void> {
   const file = await open(path, 'a', OWNER_ONLY_MODE)
   try {
-    await file.write(`\n${checksumOf(text)} ${text}\n`)
+    await file.write(text)
     await file.sync()
   } finally {
     await file.close()
   }
-  await syncFolder(dirname(path))
 }
 
 function storyOf(id: CallId, text: string): Story {

@@ -12,7 +12,7 @@ const SUITE_MS_MAX = 120_000
 const CREDIT = '0.01'
 const PAID_MS_MAX = 40_000
 const SIGNATURES_MAX = 6
-const BUMP_MS = 1_000
+const BUMP_MS = 2_000
 const QUIET_MS = 3 * BUMP_MS
 
 describe('commits that do not land at once', function () {

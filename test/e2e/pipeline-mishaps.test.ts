@@ -2,6 +2,8 @@ import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
+import { parseCheckpoint, parseNote } from '../../enclave/protocol/note.ts'
+import { openAuditLog } from '../../host/audit-log.ts'
 import { hostConfigOf } from '../../host/config.ts'
 import { openContext } from '../../host/context.ts'
 import { openControl, PAUSED } from '../../host/control.ts'
@@ -22,7 +24,12 @@ describe('the pipeline on a bad day', function () {
 
   before(async () => {
     // Funding, appointment and the first session are broadcasts 1 to 3 to the anchor, the first commit is 4.
-    world = await startWorld({ strangers: 1, faults: { dropAt: 4, doubleAt: 6, dropBy: 'answer' } })
+    // Blocks are final two deep here, and so before the enclave is told.
+    world = await startWorld({
+      settings: { settleDepthBlocks: 4 },
+      strangers: 1,
+      faults: { dropAt: 4, doubleAt: 6, dropBy: 'answer' },
+    })
     for (const name of ['supervisor', ...STAGES] as const) await world.start(name)
   })
 
@@ -47,6 +54,17 @@ describe('the pipeline on a bad day', function () {
     expect(first.landed?.hash).to.equal(first.live?.hash)
     const faults = (await callRpc(world.chain.url, 'anchorhold_faults', [])) as readonly { readonly fault: string }[]
     expect(JSON.stringify(faults)).to.contain('drop')
+  })
+
+  it('publishes and archives commits, each with its checkpoint, whose blocks are final before they are settled', async () => {
+    const outbox = openOutbox(world.config.paths)
+    const isDone = async () => ((await outbox.open()).length === 0 ? true : undefined)
+    await until('an empty outbox', isDone, PAID_MS_MAX)
+    const { sequence = 0, epoch = 0 } = (await world.status())?.ledger ?? {}
+    expect((await outbox.read({ epoch, sequence })).checkpoint).to.be.a('string')
+    const landing = await chainOf(world).landingOf(sequence)
+    expect((await openAuditLog(world.config.paths).published()).size).to.equal(landing?.logSize)
+    expect(checkpointSize(world)).to.equal(landing?.logSize)
   })
 
   it('takes a broadcast that a stranger repeats for one', async () => {
@@ -95,6 +113,10 @@ function copyOf(world: World) {
   const settings = JSON.parse(readFileSync(join(folder, 'host.json'), 'utf8'))
   const config = hostConfigOf(folder, { ...settings, enclaveEndpoint: `unix://${join(folder, 'enclave.sock')}` })
   return openContext(config, openLog({ level: process.env['PIPELINE_LOG'] ?? 'silent', name: 'copy' }))
+}
+
+function checkpointSize(world: World): number {
+  return parseCheckpoint(parseNote(readFileSync(join(world.config.paths.audit, 'checkpoint'))).text).size
 }
 
 async function treasuryWei(world: World): Promise<bigint> {

@@ -1,4 +1,13 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -147,6 +156,30 @@ describe('files of the host under faults', () => {
       await Promise.all([outbox.archive(id), outbox.archive(id)])
       expect(await outbox.open()).to.deep.equal([])
       expect((await outbox.read(id)).attempts).to.have.length(1)
+      expect(readFileSync(join(root, 'outbox', 'archive', '000000000000003-000000000000009.log'))).to.deep.equal(bytes)
+    })
+
+    it('keeps a line that came after the archiving with the rest of its story, and archives it too', async () => {
+      const outbox = openOutbox(pathsOf(root))
+      await outbox.append(id, attempt('1'))
+      await outbox.archive(id)
+      await outbox.append(id, { kind: 'settled', checkpoint: 'note', atMs: 3 })
+      for (const open of [[id], []]) {
+        expect(await outbox.open()).to.deep.equal(open)
+        const { attempts, checkpoint } = await outbox.read(id)
+        expect([attempts.length, checkpoint]).to.deep.equal([1, 'note'])
+        await outbox.archive(id)
+      }
+    })
+
+    it('finishes an archiving that a crash cut after the first of its two steps', async () => {
+      const outbox = openOutbox(pathsOf(root))
+      await outbox.append(id, attempt('1'))
+      const bytes = readFileSync(file())
+      mkdirSync(join(root, 'outbox', 'archive'))
+      linkSync(file(), join(root, 'outbox', 'archive', '000000000000003-000000000000009.log'))
+      await outbox.archive(id)
+      expect(await outbox.open()).to.deep.equal([])
       expect(readFileSync(join(root, 'outbox', 'archive', '000000000000003-000000000000009.log'))).to.deep.equal(bytes)
     })
 

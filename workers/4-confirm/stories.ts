@@ -50,9 +50,13 @@ export async function resendInOrder(context: Context, anchor: AnchorFacts): Prom
   }
 }
 
-/** Publishes and archives what is final, in order, and notes landings that nobody has seen. */
-export async function finishStories(context: Context, anchor: AnchorFacts): Promise<void> {
-  const stories = await openStories(context)
+/**
+ * Publishes and archives what is final, in order, and notes landings that nobody has seen. A commit that the enclave still
+ * takes for unlanded is left out: its checkpoint comes with its settlement.
+ */
+export async function finishStories(context: Context, anchor: AnchorFacts, unlanded?: CallId): Promise<void> {
+  const isOpen = ({ id }: Story) => id.epoch !== unlanded?.epoch || id.sequence !== unlanded.sequence
+  const stories = (await openStories(context)).filter(isOpen)
   if (stories.length === 0) return
   const final = await context.chain.final()
   for (const story of stories) {

@@ -44,7 +44,7 @@ export function openConfirm(context: Context, ring: Ring) {
         default:
           assertNever(decision)
       }
-      await finishStories(context, look.anchor)
+      await finishStories(context, look.anchor, look.facts.ledger.unlanded === null ? undefined : look.id)
       return 'idle'
     },
     close: async () => undefined,
