@@ -36,13 +36,25 @@ export type Audit = z.infer<typeof Report>
 const AUDIT_MS_MAX = 600_000
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 
-/** Runs it to its end. Refuses AUDIT_STORE or the auditor's own code when it could not check. */
+/** Runs it to its end, up to sequence `at` where it is given. Refuses AUDIT_STORE or the auditor's own code when it could not check. */
 export async function audit(
   folder: Folder,
   { url, deployment }: Pick<Stack, 'url' | 'deployment'>,
   journal: string,
+  at?: number,
 ): Promise<Audit> {
-  const options = ['--rpc', url, '--anchor', deployment.anchor, '--log', folder.paths.audit, '--journal', journal]
+  const until = at === undefined ? [] : ['--at', String(at)]
+  const options = [
+    ...until,
+    '--rpc',
+    url,
+    '--anchor',
+    deployment.anchor,
+    '--log',
+    folder.paths.audit,
+    '--journal',
+    journal,
+  ]
   const text = await run(['--json', '--from-block', String(deployment.genesisBlock), ...options])
   const line: unknown = JSON.parse(text.trim().split('\n').at(-1) ?? '{}')
   const parsed = Report.safeParse(line)

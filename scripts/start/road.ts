@@ -99,15 +99,33 @@ export async function releaseAndPay(
   }
 }
 
-/** Refuses RPC_TIMEOUT when it does not become quiet. */
+/** Funds what becomes due on the way. Refuses RPC_TIMEOUT when it does not become quiet. */
 export async function awaitQuiet(road: Road, stack: Stack, lines: number): Promise<void> {
-  const quiet = await road.until((look) => look.isQuiet && look.ledger.journalSize >= lines, QUIET_MS_MAX)
-  if (!quiet)
+  if (!(await becomesQuiet(road, stack, lines))) {
     throw new CodedError(
       'RPC_TIMEOUT',
       `expected the ledger to be quiet within ${QUIET_MS_MAX} ms; see the folder logs/`,
     )
+  }
   await awaitPublished(road, stack, ({ isQuiet, ledger }) => (isQuiet ? ledger.logSizeCommitted : undefined))
+}
+
+/** The time runs anew with each payment: a long journal takes what it takes. */
+async function becomesQuiet(road: Road, stack: Stack, lines: number): Promise<boolean> {
+  let [endAtMs, sequence] = [Date.now() + QUIET_MS_MAX, 0]
+  while (Date.now() < endAtMs) {
+    const look = await road.look()
+    if (look.isQuiet && look.ledger.journalSize >= lines) return true
+    if (look.ledger.sequence !== sequence) [endAtMs, sequence] = [Date.now() + QUIET_MS_MAX, look.ledger.sequence]
+    await fundDue(stack, look)
+    await sleep(POLL_MS)
+  }
+  return false
+}
+
+/** The embedded treasury follows what is due, with as much again to come. */
+async function fundDue(stack: Stack, { ledger, facts }: Look): Promise<void> {
+  if (ledger.dueWei > facts.treasuryWei) await topUp(stack, wei(ledger.dueWei * 2n))
 }
 
 /** Fills the treasury from the owner's purse of the embedded world, up to `wantedWei`. */
@@ -124,8 +142,7 @@ export async function topUp(stack: Stack, wantedWei: Wei): Promise<void> {
 export async function keepFunded(stack: Stack): Promise<never> {
   while (true) {
     const look = await lookOnce(stack).catch((error: unknown) => (isCoded(error) ? undefined : Promise.reject(error)))
-    if (look !== undefined && look.ledger.dueWei > look.facts.treasuryWei)
-      await topUp(stack, wei(look.ledger.dueWei * 2n))
+    if (look !== undefined) await fundDue(stack, look)
     await sleep(IDLE_POLL_MS)
   }
 }

@@ -140,13 +140,15 @@ async function requireChainAhead(
   )
 }
 
+const FIRST_SEQUENCE = 1
+
 /** The first money comes after the auditor has accepted the first header, and no sooner. */
 async function fundWhenClean(folder: Folder, plan: Plan, stack: Stack, road: Road, progress: Progress): Promise<void> {
   await awaitFirstHeader(road, stack)
   const { facts } = await road.look()
   if (facts.treasuryWei > 0n) return
   progress.step('auditor: the first header')
-  const { verdict, findings } = await audit(folder, stack, journalOf(folder, plan))
+  const { verdict, findings } = await audit(folder, stack, journalOf(folder, plan), FIRST_SEQUENCE)
   if (verdict !== 'clean')
     throw new CodedError('AUDIT_STORE', `expected a clean first header, got ${JSON.stringify(findings[0] ?? null)}`)
   await topUp(stack, TREASURY_WEI)
