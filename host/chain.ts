@@ -214,12 +214,18 @@ function revertDataOf(error: unknown): Hex | undefined {
   let at: unknown = error
   let isReverted = false
   for (let depth = 0; depth < CAUSES_MAX && at instanceof Error; depth++) {
-    const data = (at as { data?: unknown }).data
-    if (typeof data === 'string' && data.startsWith('0x')) return data as Hex
+    const data = returnedIn((at as { data?: unknown }).data)
+    if (data !== undefined) return data
     if (at.name === 'ExecutionRevertedError') isReverted = true
     at = at.cause
   }
   return isReverted ? '0x' : undefined
+}
+
+/** Nodes give the returned bytes as text; Hardhat's gives an object around them. */
+function returnedIn(data: unknown): Hex | undefined {
+  const bytes = typeof data === 'object' && data !== null ? (data as { data?: unknown }).data : data
+  return typeof bytes === 'string' && bytes.startsWith('0x') ? (bytes as Hex) : undefined
 }
 
 const VERDICTS: readonly (readonly [RegExp, SendVerdict])[] = [

@@ -84,7 +84,7 @@ export const HOST_ERRORS = {
   },
   PREFIX_NONE: {
     meaning: 'No stored prefix of the sealed records leads to the head on chain.',
-    action: 'Restore sealed/ from a backup, or rebuild from the public log.',
+    action: 'Restore sealed/ from a backup.',
     retry: 'never',
   },
   SEALED_STORE: {

@@ -6,11 +6,9 @@ import {
   type Address as Checksummed,
   concatHex,
   createWalletClient,
-  decodeErrorResult,
   encodeAbiParameters,
   encodeFunctionData,
   http,
-  isHex,
   keccak256,
   parseEther,
 } from 'viem'
@@ -61,7 +59,6 @@ const ACCOUNT_WEI = parseEther('1000')
 const IDS = ['orch-a', 'orch-b', 'orch-c', 'orch-d']
 const DEPLOY_GAS = 10_000_000n
 const CALL_GAS = 1_000_000n
-const SIMULATION_GAS = 16_000_000n
 
 export async function openStage(upstream: Upstream): Promise<Stage> {
   const fork = await openFork(upstream)
@@ -189,25 +186,10 @@ async function send(stage: Stage, raw: Uint8Array, call: Hex): Promise<Outcome> 
   return { hash, landed: receipt.succeeded, error }
 }
 
-/** The anchor's error for this call as it stands, by name; undefined when it would pass. */
-export async function refusalOf({ client, anchor, authority }: Stage, data: Hex): Promise<string | undefined> {
-  const request = client.call({ account: authority(), to: anchor, data, gas: SIMULATION_GAS })
-  const error = await request.then(
-    () => undefined,
-    (cause: unknown) => cause,
-  )
-  if (error === undefined) return undefined
-  return decodeErrorResult({ abi: ANCHOR_ABI, data: revertDataOf(error) }).errorName
-}
-
-/** The returned bytes, however deep this kind of node hides them. */
-function revertDataOf(error: unknown): Hex {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    const { data } = at as { data?: unknown }
-    const inner = isHex(data) ? data : (data as { data?: unknown } | undefined)?.data
-    if (isHex(inner)) return inner
-  }
-  throw new Error('expected the bytes of a revert, got another error', { cause: error })
+/** The anchor's error for this call as it stands, by name, as the host's own simulation tells it; undefined when it would pass. */
+export async function refusalOf({ chain, authority }: Stage, data: Hex): Promise<string | undefined> {
+  const simulated = await chain.simulate(authority(), data)
+  return simulated.kind === 'reverts' ? simulated.error : undefined
 }
 
 export function lower(address: string): Address {
