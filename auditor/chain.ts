@@ -1,29 +1,13 @@
 /** Asks an RPC endpoint for everything that chain-facts.ts names. Reads only. */
+
 import type { GetLogsReturnType, PublicClient } from 'viem'
 import { createPublicClient, decodeFunctionData, hexToBytes, http, parseAbi } from 'viem'
+import { ANCHOR_ABI } from '../enclave/protocol/anchor-abi.ts'
 import { CodedError } from '../enclave/protocol/errors.ts'
 import type { Address, Hash } from '../enclave/protocol/ids.ts'
 import { parsePayouts } from '../enclave/protocol/ticket.ts'
 import type { AnchorEvent, BrokerEvent, Call, ChainFacts, TreasuryStep, Where } from './chain-facts.ts'
 
-const ANCHOR_ABI = parseAbi([
-  'struct Commit { uint48 epoch; uint48 sequence; bytes32 prev; bytes32 next; bytes32 payoutsHash; bytes32 balanceRoot; bytes32 logRoot; uint64 logSize; }',
-  'function commitAndPay(Commit c, bytes payouts, uint128 skip, bytes sig)',
-  'function head() view returns (bytes32)',
-  'function sequence() view returns (uint48)',
-  'function epoch() view returns (uint48)',
-  'function authority() view returns (address)',
-  'function guardian() view returns (address)',
-  'function ticketBroker() view returns (address)',
-  'event AuthorityAppointed(address authority)',
-  'event AuthorityApproved(address authority)',
-  'event AuthorityRotated(uint48 indexed epoch, address authority)',
-  'event SessionOpened(uint48 indexed epoch, bytes32 head, address session, bytes32 attestationDigest)',
-  'event Committed(uint48 indexed epoch, uint48 indexed sequence, bytes32 prev, bytes32 next, bytes32 balanceRoot, bytes32 logRoot, uint64 logSize)',
-  'event Settled(uint48 indexed sequence, uint256 bitmap, bytes32 head)',
-  'event Frozen(uint48 until)',
-  'event Unfrozen()',
-])
 const ANCHOR_EVENTS = ANCHOR_ABI.filter((item) => item.type === 'event')
 const [REDEEMED, MOVED] = parseAbi([
   'event WinningTicketRedeemed(address indexed sender, address indexed recipient, uint256 faceValue, uint256 winProb, uint256 senderNonce, uint256 recipientRand, bytes auxData)',

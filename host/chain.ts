@@ -1,11 +1,12 @@
 /** What the host reads from the chain and sends to it. Every answer may be a lie or late: it decides pace, never money. */
 import { decodeErrorResult, keccak256 as keccakHex, stringToHex, type Hex as ViemHex } from 'viem'
+import { ANCHOR_ABI } from '../enclave/protocol/anchor-abi.ts'
 import { isCoded } from '../enclave/protocol/errors.ts'
 import { type Address, type Hash, type Hex, toHex, ZERO_HASH } from '../enclave/protocol/ids.ts'
 import { type Wei, wei } from '../enclave/protocol/money.ts'
 import { uintWord } from '../enclave/protocol/words.ts'
-import { ANCHOR_ABI, LIVEPEER_ABI } from './anchor-abi.ts'
 import { type Endpoints, openEndpoints, type Rpc } from './endpoints.ts'
+import { LIVEPEER_ABI } from './livepeer-abi.ts'
 
 /** All of one block. */
 export type AnchorFacts = {

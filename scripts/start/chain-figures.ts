@@ -1,10 +1,10 @@
 /** Figures of the chain: the anchor's own events, the receipts of their transactions, and what those carried. */
 import { decodeEventLog, type Hex } from 'viem'
 import { decodeAnchorCall } from '../../enclave/protocol/anchor.ts'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { CodedError } from '../../enclave/protocol/errors.ts'
 import { fromHex, type Hash } from '../../enclave/protocol/ids.ts'
 import { parsePayouts } from '../../enclave/protocol/ticket.ts'
-import { ANCHOR_ABI } from '../../host/anchor-abi.ts'
 import { callRpc } from '../chain/rpc.ts'
 import type { Stack } from './stack.ts'
 

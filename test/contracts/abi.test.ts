@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { toEventSignature, toFunctionSignature } from 'viem'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { readArtifact, TICKET_BROKER_ABI, WORLD_ABI } from '../../scripts/chain/world.ts'
-import { ANCHOR_ABI } from './abi.ts'
 
 type Entry = { type: string; name?: string; stateMutability?: string; inputs?: readonly unknown[] }
 

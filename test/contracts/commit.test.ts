@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { type Hex, parseEventLogs, zeroHash } from 'viem'
-import { ANCHOR_ABI } from './abi.ts'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { refuses } from './refusal.ts'
 import { openBareStage, type Stage, useStage } from './stage.ts'
 import { type Commit, highS, keyOf, word } from './wire.ts'

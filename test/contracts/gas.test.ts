@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { expect } from 'chai'
 import { concat, encodeFunctionData, type Hex, keccak256, parseEther, toHex, zeroAddress } from 'viem'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { TICKET_BROKER_ABI, WORLD } from '../../scripts/chain/world.ts'
-import { ANCHOR_ABI } from './abi.ts'
 import { openStage, payees, RULES, type Rules, type Stage } from './stage.ts'
 import { addressOf, keyOf, type Payee, signTicket, ticketOf, word } from './wire.ts'
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { type Address, getAddress, type Hex, parseEventLogs, zeroAddress, zeroHash } from 'viem'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { readArtifact, WORLD } from '../../scripts/chain/world.ts'
-import { ANCHOR_ABI } from './abi.ts'
 import { refuses } from './refusal.ts'
 import { openBareStage, payees, type Stage, useStage } from './stage.ts'
 import { keyOf, word } from './wire.ts'

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { encodeFunctionData, type Hex, keccak256, parseEther, parseEventLogs, toHex, zeroAddress } from 'viem'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { TICKET_BROKER_ABI, WORLD, WORLD_ABI } from '../../scripts/chain/world.ts'
-import { ANCHOR_ABI } from './abi.ts'
 import { type CUTS, mutantBytecode } from './mutant.ts'
 import { refuses, refusesSaying, refusesTicket } from './refusal.ts'
 import { type PayOptions, payees, ROUND_LENGTH_BLOCKS, RULES, type Rules, type Stage, useStage } from './stage.ts'

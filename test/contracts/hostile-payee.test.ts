@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { type Address, encodeFunctionData, type Hex, parseAbi, parseEventLogs, zeroAddress } from 'viem'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { readArtifact, TICKET_BROKER_ABI, WORLD } from '../../scripts/chain/world.ts'
-import { ANCHOR_ABI } from './abi.ts'
 import { type CUTS, mutantBytecode } from './mutant.ts'
 import { payees, RULES, type Rules, type Stage, useStage } from './stage.ts'
 import { addressOf, keyOf, signTicket, ticketOf, word } from './wire.ts'

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { type Hex, parseEther, parseEventLogs, zeroAddress, zeroHash } from 'viem'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { TICKET_BROKER_ABI, WORLD, WORLD_FIRST_ROUND } from '../../scripts/chain/world.ts'
-import { ANCHOR_ABI } from './abi.ts'
 import { refuses } from './refusal.ts'
 import { type PayOptions, payees, RULES, type Stage, TREASURY_WEI, useStage } from './stage.ts'
 import { addressOf, foldedHead, keyOf, type Payee, word } from './wire.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { type Address, decodeErrorResult, type Hex, isHex, parseAbi } from 'viem'
-import { ANCHOR_ABI } from './abi.ts'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 
 /** Asserts that a contract call reverts with the error `name` and, when given, exactly these values. */
 export async function refuses(call: Promise<unknown>, name: string, args?: readonly unknown[]): Promise<void> {

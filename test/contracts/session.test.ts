@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { parseEventLogs, zeroAddress, zeroHash } from 'viem'
-import { ANCHOR_ABI } from './abi.ts'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { refuses, same } from './refusal.ts'
 import { openBareStage, type Stage, useStage } from './stage.ts'
 import { highS, keyOf, type Open, word } from './wire.ts'

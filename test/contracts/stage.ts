@@ -11,8 +11,8 @@ import {
   zeroHash,
 } from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { installWorld, readArtifact, TICKET_BROKER_ABI, WORLD, WORLD_ABI } from '../../scripts/chain/world.ts'
-import { ANCHOR_ABI } from './abi.ts'
 import {
   ANCHOR_TYPES,
   addressOf,

@@ -12,6 +12,7 @@ import {
   keccak256,
   parseEther,
 } from 'viem'
+import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { genesisHash } from '../../enclave/protocol/configuration.ts'
 import { type Address, type Hash, type Hex, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import { parsePolicy } from '../../enclave/protocol/policy.ts'
@@ -19,7 +20,6 @@ import type { KeyFile } from '../../host/boot.ts'
 import { type AnchorFacts, type Chain, openChain, type RoundFacts } from '../../host/chain.ts'
 import { readArtifact } from '../../scripts/chain/world.ts'
 import type { Upstream } from '../../scripts/fork/upstream.ts'
-import { ANCHOR_ABI } from '../contracts/abi.ts'
 import { keyOf } from '../contracts/wire.ts'
 import { findLivepeer, findPayees, type Livepeer, leaveRound, openRound } from './livepeer.ts'
 import { type Fork, type ForkClient, openFork } from './network.ts'

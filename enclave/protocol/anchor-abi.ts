@@ -1,23 +1,49 @@
-/** The parts of LedgerAnchor and of Livepeer's contracts that the host reads; ILedgerAnchor.sol is the source. */
-import { parseAbi } from 'viem'
+/** LedgerAnchor's interface, once for everybody who speaks to it. */
+import { parseAbi } from 'viem/utils'
 
+/** LedgerAnchor as a client types it. A test holds it against the compiled contract, entry by entry. */
 export const ANCHOR_ABI = parseAbi([
+  'struct Open { uint48 epoch; bytes32 head; address session; bytes32 attestationDigest; }',
+  'struct Commit { uint48 epoch; uint48 sequence; bytes32 prev; bytes32 next; bytes32 payoutsHash; bytes32 balanceRoot; bytes32 logRoot; uint64 logSize; }',
+  'struct Rotate { uint48 epoch; bytes32 head; address newAuthority; bytes32 attestationDigest; }',
+  'constructor(address broker, address guardian_)',
+  'receive() external payable',
+  'function appointAuthority(address newAuthority)',
+  'function approveAuthority(address newAuthority)',
+  'function rotateAuthority(Rotate r, bytes sig)',
+  'function freeze()',
+  'function unfreeze()',
+  'function guardianRotate(address newAuthority)',
+  'function openSession(Open o, bytes sig)',
+  'function commit(Commit c, bytes sig)',
+  'function commitAndPay(Commit c, bytes payouts, uint128 skip, bytes sig)',
   'function head() view returns (bytes32)',
   'function sequence() view returns (uint48)',
   'function epoch() view returns (uint48)',
   'function session() view returns (address)',
   'function authority() view returns (address)',
   'function frozenAt() view returns (uint48)',
+  'function approvedAuthority() view returns (address)',
   'function ticketBroker() view returns (address)',
+  'function guardian() view returns (address)',
+  'event AuthorityAppointed(address authority)',
+  'event AuthorityApproved(address authority)',
+  'event AuthorityRotated(uint48 indexed epoch, address authority)',
   'event SessionOpened(uint48 indexed epoch, bytes32 head, address session, bytes32 attestationDigest)',
   'event Committed(uint48 indexed epoch, uint48 indexed sequence, bytes32 prev, bytes32 next, bytes32 balanceRoot, bytes32 logRoot, uint64 logSize)',
   'event Settled(uint48 indexed sequence, uint256 bitmap, bytes32 head)',
+  'event Frozen(uint48 until)',
+  'event Unfrozen()',
   'error AnchorReentered()',
   'error AnchorNotGuardian(address expected, address got)',
   'error AnchorFrozen(uint256 expected, uint256 got)',
   'error AnchorNotFrozen(uint256 expected, uint256 got)',
+  'error AnchorNoBroker()',
+  'error AnchorNoGuardian()',
   'error AnchorNoAuthority()',
   'error AnchorNoSession()',
+  'error AnchorAuthoritySet(address expected, address got)',
+  'error AnchorNotApproved(address expected, address got)',
   'error AnchorSessionUsed(address expected, address got)',
   'error AnchorWrongEpoch(uint256 expected, uint256 got)',
   'error AnchorWrongSequence(uint256 expected, uint256 got)',
@@ -35,13 +61,4 @@ export const ANCHOR_ABI = parseAbi([
   'error AnchorTicketFailed(uint256 index, bytes reason)',
   'error AnchorDepositChanged(uint256 expected, uint256 got)',
   'error AnchorGas(uint256 expected, uint256 got)',
-])
-
-export const LIVEPEER_ABI = parseAbi([
-  'function controller() view returns (address)',
-  'function getContract(bytes32 id) view returns (address)',
-  'function currentRound() view returns (uint256)',
-  'function currentRoundInitialized() view returns (bool)',
-  'function blockHashForRound(uint256 round) view returns (bytes32)',
-  'function isRegisteredTranscoder(address transcoder) view returns (bool)',
 ])
