@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { encodeFunctionData } from 'viem'
@@ -14,6 +15,7 @@ import { creditLine } from './old-host.ts'
 import { startWorld, until, type World } from './pipeline-world.ts'
 
 const WORLD_MS_MAX = 120_000
+const PAUSE_SEEN_MS = 3_000
 const SETTLED_MS_MAX = 60_000
 /** Each with one thing wrong. */
 const WRONG = [
@@ -233,11 +235,13 @@ describe('The command line', function () {
     it('signs a commit that is stuck again at a higher fee, and one of the two lands', async () => {
       const { sequence } = await atRest(1)
       await ask('pause', 'broadcast')
+      // A run that began before the pause ends, and what it sent settles: from here on a commit stays where it is.
+      await sleep(PAUSE_SEEN_MS)
       world.credit(1, '0.25')
-      const signed = await until('a commit may be sent', () => liveCommit(world), SETTLED_MS_MAX)
+      await until('a commit may be sent', () => liveCommit(world), SETTLED_MS_MAX)
       const bumped = await ask('commit', 'bump')
       expect([bumped.code, bumped.kind]).to.deep.equal([0, 'ready'])
-      const { commits } = await ask('payout', 'show', `#${signed}`)
+      const { commits } = await ask('payout', 'show', bumped.hash)
       const fees = commits[0].attempts.map(({ maxFeeWei }: Value) => BigInt(maxFeeWei))
       expect(fees.length).to.be.greaterThan(1)
       expect(fees.at(-1) > fees[0]).to.equal(true)
