@@ -103,7 +103,7 @@ describe('the pipeline without its Redis', function () {
     await sleep(LIVENESS_MS - 1_000)
     expect(twin.exitCode).to.equal(null)
     expect(await connection.ping()).to.equal('PONG')
-    const late = sleep(LIVENESS_MS_LATE).then(() => 'still running')
+    const late = sleep(LIVENESS_MS_LATE, 'still running', { ref: false })
     expect(await Promise.race([ended, late])).to.deep.equal([1, null])
     credit(1)
     await queue.resume()
