@@ -15,7 +15,6 @@ import { configHash } from './protocol/configuration.ts'
 import { assert, refuse } from './protocol/errors.ts'
 import { DEVELOPMENT_IMAGE_DIGEST, EPOCH_MAX } from './protocol/header.ts'
 import type { Address, Hash } from './protocol/ids.ts'
-import { ZERO_HASH } from './protocol/ids.ts'
 import type { ReleasedRecord } from './protocol/method-results.ts'
 import type { Phase } from './protocol/methods.ts'
 import { type Ledger, ledgerIdOf } from './protocol/typed-data.ts'
@@ -155,7 +154,7 @@ function seal(instance: Instance, sealer: Sealer, plaintext: Uint8Array): Uint8A
 }
 
 export function lastHeaderHash(state: State): Hash {
-  return state.unlanded?.hash ?? state.head ?? ZERO_HASH
+  return state.unlanded?.hash ?? state.head
 }
 
 /** The epoch of this boot's session, after the one that the host claims. Refuses SEQUENCE_SPENT at the end of u48 [A16]. */

@@ -55,7 +55,12 @@ async function readPublished(paths: DataPaths): Promise<Published> {
 
 async function publish(paths: DataPaths, reader: EntryReader, commit: FinalCommit): Promise<Published> {
   const before = await readPublished(paths)
-  if (commit.logSize <= before.size) return before
+  if (commit.logSize < before.size) return before
+  if (commit.logSize === before.size) {
+    // Again after a crash between size and checkpoint: only the checkpoint may be missing.
+    await writeCheckpoint(paths, commit)
+    return before
+  }
   const entries = await reader.between(commit.session, before.size, commit.logSize)
   const store = new TileStore(paths.audit)
   await store.append(before.size, entries)
@@ -68,9 +73,13 @@ async function publish(paths: DataPaths, reader: EntryReader, commit: FinalCommi
   }
   const after = { size: commit.logSize, root }
   await writeDurably(join(paths.audit, SIZE_FILE), `${JSON.stringify(after)}\n`)
-  if (commit.checkpoint !== undefined) await writeDurably(join(paths.audit, 'checkpoint'), commit.checkpoint)
+  await writeCheckpoint(paths, commit)
   await store.dropPartials(before.size, commit.logSize)
   return after
+}
+
+async function writeCheckpoint(paths: DataPaths, { checkpoint }: FinalCommit): Promise<void> {
+  if (checkpoint !== undefined) await writeDurably(join(paths.audit, 'checkpoint'), checkpoint)
 }
 
 /** Tiles on disk. Within one publication every tile that was read or written is kept. */

@@ -2,13 +2,13 @@
 import type { Configuration, Genesis } from '../protocol/configuration.ts'
 import { configHash, genesisHash } from '../protocol/configuration.ts'
 import type { Body } from '../protocol/entry.ts'
-import { CodedError, refuse } from '../protocol/errors.ts'
+import { refuse } from '../protocol/errors.ts'
 import type { Address, Hash } from '../protocol/ids.ts'
-import { isAddress, ORCHESTRATOR_ID_BYTES_MAX, ZERO_ADDRESS } from '../protocol/ids.ts'
+import { isAddress, ZERO_ADDRESS } from '../protocol/ids.ts'
 import { AMOUNT_WEI_LIMIT, LEDGER_WEI_LIMIT, wei } from '../protocol/money.ts'
 import { policyHash } from '../protocol/policy.ts'
 import { ledgerIdOf } from '../protocol/typed-data.ts'
-import { utf8 } from '../protocol/words.ts'
+import { checkId } from './journal.ts'
 import { begin, write } from './ledger.ts'
 import type { State } from './state.ts'
 
@@ -40,7 +40,7 @@ function checkItems(configuration: Configuration, genesis: Genesis, authority: A
     pinned.set(id, recipient)
   }
   for (const { id, recipient } of genesis.roster) {
-    checkGenesisId(id)
+    checkId(id)
     if (pinned.has(id)) refuse('RECIPIENT_MISMATCH', `${id} once in the roster`, recipient)
     pin(id, recipient)
   }
@@ -48,7 +48,7 @@ function checkItems(configuration: Configuration, genesis: Genesis, authority: A
   const opened = new Set<string>()
   let sum = 0n
   for (const { id, wei: amountWei, recipient } of genesis.openings) {
-    checkGenesisId(id)
+    checkId(id)
     if (opened.has(id)) refuse('ORCHESTRATOR_ID', `${id} once among the openings`, id)
     opened.add(id)
     // One place for each recipient: the log would not tell which of two inputs named it, and genesisHash rests on both.
@@ -64,12 +64,6 @@ function checkItems(configuration: Configuration, genesis: Genesis, authority: A
   const accounts = new Set([...pinned.keys(), ...opened]).size + 1
   if (accounts > genesis.policy.accountsMax)
     refuse('LEDGER_FULL', `at most ${genesis.policy.accountsMax} accounts`, accounts)
-}
-
-function checkGenesisId(id: string): void {
-  const size = id.isWellFormed() ? utf8(id).length : 0
-  if (size < 1 || size > ORCHESTRATOR_ID_BYTES_MAX)
-    throw new CodedError('ORCHESTRATOR_ID', `expected an id of 1 to 128 bytes, got ${size}`)
 }
 
 /** State and entries of a checked genesis: the genesis entry, then a registration or credit for each item. */

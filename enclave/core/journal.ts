@@ -1,6 +1,6 @@
 /** What a journal line means for the ledger (protocol section 6). A decision; apply carries it out. */
 import type { Body } from '../protocol/entry.ts'
-import { AMOUNT_TEXT_BYTES_MAX, REASON_BYTES_MAX } from '../protocol/entry.ts'
+import { REASON_BYTES_MAX } from '../protocol/entry.ts'
 import { CodedError } from '../protocol/errors.ts'
 import { sha256 } from '../protocol/hash.ts'
 import type { Hash } from '../protocol/ids.ts'
@@ -73,7 +73,8 @@ function readFields(line: Uint8Array): Fields {
   return { id, amount, reason: shortReason(reason ?? '') }
 }
 
-function checkId(id: string): void {
+/** Refuses ORCHESTRATOR_ID. */
+export function checkId(id: string): void {
   const size = id.isWellFormed() ? utf8(id).length : 0
   if (size < 1 || size > ORCHESTRATOR_ID_BYTES_MAX)
     throw new CodedError('ORCHESTRATOR_ID', 'an id of 1 to 128 bytes of UTF-8')
@@ -106,7 +107,7 @@ function judgeFields(state: State, fields: Fields, hash: Hash): LineVerdict {
     id: fields.id,
     line: state.journalSize,
     hash,
-    amount: fields.amount.slice(0, AMOUNT_TEXT_BYTES_MAX),
+    amount: fields.amount,
     reason: fields.reason,
   }
   if (value < 0n) {

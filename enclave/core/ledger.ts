@@ -1,10 +1,11 @@
 /** Entries in, state and log forward, together or not at all [S21]. */
 import { DEPTH_GENESIS } from '../protocol/balance-tree.ts'
 import type { Body, Entry, EntryType } from '../protocol/entry.ts'
-import { decodeEntry, ENTRY_BYTES_MAX, encodeEntry } from '../protocol/entry.ts'
+import { decodeEntry, encodeEntry } from '../protocol/entry.ts'
 import { assert } from '../protocol/errors.ts'
 import { PROTOCOL_VERSION } from '../protocol/header.ts'
 import { leafHash } from '../protocol/log-tree.ts'
+import { ENTRY_BYTES_MAX } from '../protocol/tlog.ts'
 import { apply, stateOfGenesis } from './apply.ts'
 import { newForest } from './balance-forest.ts'
 import { appendLeaf, newFrontier } from './log-frontier.ts'

@@ -69,7 +69,7 @@ export function checkPayouts(state: State, payouts: readonly Payout[]): void {
     refuse('SEQUENCE_SPENT', 'payout numbers below 2^32', state.nextPayoutId)
 }
 
-/** A bare commit anchors receipts: it waits for the cadence, and for something to anchor. */
+/** A bare commit anchors receipts: it waits for the cadence. */
 export function checkCadence(state: State, nowSeconds: number): void {
   const earliest = state.lastCommitAt + state.policy.cadenceSeconds
   if (state.lastHeader !== null && Math.max(nowSeconds, state.at) < earliest)

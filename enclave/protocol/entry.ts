@@ -25,10 +25,9 @@ import { EPOCH_MAX, PROTOCOL_VERSION, SEQUENCE_MAX } from './header.ts'
 import { ORCHESTRATOR_ID_BYTES_MAX } from './ids.ts'
 import { ACCOUNTS_MAX, POLICY_VERSION_MAX, policyCodec } from './policy.ts'
 import { PAYOUTS_MAX } from './ticket.ts'
+import { ENTRY_BYTES_MAX } from './tlog.ts'
 import { bytesEqual } from './words.ts'
 
-/** tlog-tiles gives an entry a 16-bit length. */
-export const ENTRY_BYTES_MAX = 65_535
 export const REASON_BYTES_MAX = 128
 export const AMOUNT_TEXT_BYTES_MAX = 64
 export const EVENT_ID_BYTES_MAX = 256

@@ -195,11 +195,6 @@ export const ENCLAVE_ERRORS = {
     retry: 'same-bytes',
   },
   // Journal
-  JOURNAL_GAP: {
-    meaning: 'The offered lines do not start at the journal cursor.',
-    action: 'Seek to the expected index.',
-    retry: 'later',
-  },
   JOURNAL_FORK: {
     meaning: 'The journal was truncated or rewritten: its hash chain differs from the one in the ledger.',
     action: 'Stop, restore the journal; never repair automatically.',

@@ -61,11 +61,6 @@ export const HOST_ERRORS = {
     action: 'Correct the path or its rights.',
     retry: 'never',
   },
-  TOOL_MISSING: {
-    meaning: 'A program that is needed is not installed.',
-    action: 'Type the line that the message shows.',
-    retry: 'never',
-  },
   // Host and workers
   JOB_INVALID: {
     meaning: 'A job in Redis does not have the form of ours.',
