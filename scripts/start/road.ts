@@ -5,7 +5,7 @@ import { CodedError, isCoded } from '../../enclave/protocol/errors.ts'
 import type { LedgerStatus } from '../../enclave/protocol/method-results.ts'
 import { formatEther, type Wei, wei } from '../../enclave/protocol/money.ts'
 import type { AnchorFacts } from '../../host/chain.ts'
-import { readIfThere, writeDurably } from '../../host/durable-file.ts'
+import { readIfThere } from '../../host/durable-file.ts'
 import { callRpc } from '../chain/rpc.ts'
 import { fundTreasury, setBalance } from '../chain/setup.ts'
 import type { Progress } from './progress.ts'
@@ -161,21 +161,10 @@ async function awaitPublished(
 ): Promise<void> {
   const path = join(context.config.paths.audit, 'checkpoint')
   for (const endAtMs = Date.now() + QUIET_MS_MAX; Date.now() < endAtMs; await sleep(POLL_MS)) {
-    const look = await road.look()
-    const wanted = sizeWanted(look)
-    if (wanted === undefined) continue
-    if (sizeIn(await readIfThere(path)) >= wanted) return
-    await restoreCheckpoint(context, look.ledger, path)
+    const wanted = sizeWanted(await road.look())
+    if (wanted !== undefined && sizeIn(await readIfThere(path)) >= wanted) return
   }
   throw new CodedError('AUDIT_STORE', `expected a published checkpoint within ${QUIET_MS_MAX} ms; see the folder logs/`)
-}
-
-/** A log that was published before its commit was settled has no checkpoint of its size; the outbox keeps it. */
-async function restoreCheckpoint(context: Stack['context'], ledger: LedgerStatus, path: string): Promise<void> {
-  const { size } = await context.audit.published()
-  const { checkpoint } = await context.outbox.read({ epoch: ledger.epoch, sequence: ledger.sequence })
-  if (checkpoint === undefined || size !== sizeIn(Buffer.from(checkpoint))) return
-  await writeDurably(path, checkpoint)
 }
 
 /** A C2SP checkpoint has the log's size in its second line; 0 where there is none. */
