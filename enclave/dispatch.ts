@@ -1,18 +1,24 @@
 /** One request in, one reply out. The method must be known, legal in the phase, and its parameters whole, in this order. */
 import { checkPhase } from './core/phases.ts'
 import { halt, type Instance } from './instance.ts'
+import { adjust, drain, journalReset, setPolicy } from './methods/admin.ts'
 import { confirmPayout, prepareCommit, resignCommit } from './methods/commits.ts'
+import { creditBatch, creditSigned, reporter, skipSequence } from './methods/credits.ts'
 import { applyEvents } from './methods/events.ts'
 import { genesis } from './methods/genesis.ts'
 import { loadState } from './methods/load.ts'
+import { proveBalance } from './methods/proofs.ts'
 import { address, generate, provision } from './methods/provisioning.ts'
 import { ack, attestation, auditCheckpoint, auditStatus, balance, outputs, status } from './methods/reads.ts'
+import { rebuild } from './methods/rebuild.ts'
+import { changeRecipient, register } from './methods/registrations.ts'
+import { rotate } from './methods/rotate.ts'
 import { openSession, sessionLanded } from './methods/session.ts'
 import { exportSnapshot, exportState } from './methods/snapshots.ts'
 import { AssertionError, CodedError } from './protocol/errors.ts'
 import { decodeRequest, type Encoding, encodeMessage, type Message } from './protocol/frame.ts'
 import type { MethodResults } from './protocol/method-results.ts'
-import { ALIASES, ANNOUNCED, METHODS, type MethodName, type ParsedParams, RETIRED } from './protocol/methods.ts'
+import { ALIASES, METHODS, type MethodName, type ParsedParams, RETIRED } from './protocol/methods.ts'
 
 type Methods = { readonly [M in MethodName]: (instance: Instance, params: ParsedParams<M>) => MethodResults[M] }
 
@@ -25,8 +31,19 @@ const methods: Methods = {
   genesis,
   load_state: loadState,
   open_session: openSession,
+  rebuild,
   session_landed: sessionLanded,
   apply_events: applyEvents,
+  credit_signed: creditSigned,
+  credit_batch: creditBatch,
+  skip_sequence: skipSequence,
+  register,
+  change_recipient: changeRecipient,
+  set_policy: setPolicy,
+  adjust,
+  drain,
+  journal_reset: journalReset,
+  rotate,
   prepare_commit: prepareCommit,
   resign_commit: resignCommit,
   confirm_payout: confirmPayout,
@@ -39,6 +56,8 @@ const methods: Methods = {
   export_snapshot: exportSnapshot,
   export_state: exportState,
   balance,
+  prove_balance: proveBalance,
+  reporter,
   audit_status: auditStatus,
   audit_checkpoint: auditCheckpoint,
 }
@@ -77,8 +96,6 @@ function known(name: string): MethodName {
   if (Object.hasOwn(METHODS, method)) return method as MethodName
   if (Object.hasOwn(RETIRED, method))
     throw new CodedError('METHOD_RETIRED', `${method} is gone; use ${RETIRED[method]}`)
-  if (ANNOUNCED.includes(method))
-    throw new CodedError('NOT_YET', `${method} comes with a later release; its wire type is final`)
   throw new CodedError('METHOD_UNKNOWN', `expected a known method, got ${JSON.stringify(name.slice(0, 64))}`)
 }
 

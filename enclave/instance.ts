@@ -64,6 +64,8 @@ export type Instance = Surroundings & {
   outbox: Outbox
   genesisParts: GenesisParts
   loading: Loading | undefined
+  /** What arrived of a `rebuild` that takes several calls. */
+  rebuilding: State | undefined
   claim: Claim | undefined
   /** True once this boot signed its one Open. */
   opened: boolean
@@ -105,6 +107,7 @@ export function newInstance(surroundings: Surroundings): Instance {
     outbox: newOutbox(0),
     genesisParts: { roster: [], openings: [] },
     loading: undefined,
+    rebuilding: undefined,
     claim: undefined,
     opened: false,
     signatures: 0,

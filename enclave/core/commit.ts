@@ -20,7 +20,7 @@ export function makeCommit(
   checkMayCommit(state)
   const entries: Uint8Array[] = []
   if (mode === 'pay') {
-    const payouts: Payout[] = chooseDue(state, budgetWei)
+    const payouts: Payout[] = chooseDue(state, budgetWei, Math.max(state.at, nowSeconds))
     checkPayouts(state, payouts)
     entries.push(write(state, 'reserve', { sequence: state.sequence + 1, payouts }, nowSeconds))
   } else checkCadence(state, nowSeconds)

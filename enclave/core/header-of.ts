@@ -5,7 +5,7 @@ import { PROTOCOL_VERSION } from '../protocol/header.ts'
 import { toHash } from '../protocol/ids.ts'
 import { foldRoot, setLeaf } from './balance-forest.ts'
 import { rootOf } from './log-frontier.ts'
-import type { State } from './state.ts'
+import type { Committed, State } from './state.ts'
 
 /**
  * Folds every touched account into the balance tree, once, and describes the result. A second call without a change
@@ -42,16 +42,15 @@ export function closeHeader(state: State): Header {
   }
 }
 
-/** The leaf fields of an account, in wei. */
+/** The leaf fields of an account as it stands, in wei. */
 export function leafOf(state: State, index: number): Parameters<typeof leafHash>[0] {
   const account = state.accounts[index] as State['accounts'][number]
-  return {
-    index,
-    orchestratorId: account.id,
-    recipient: account.recipient,
-    credited: account.creditedWei,
-    paid: account.paidWei,
-    reserved: account.reservedWei,
-    lastSeq: account.lastSeq,
-  }
+  return leafFields(account, account)
+}
+
+export function leafFields(
+  { index, id }: { readonly index: number; readonly id: string },
+  { recipient, creditedWei, paidWei, reservedWei, lastSeq }: Committed,
+): Parameters<typeof leafHash>[0] {
+  return { index, orchestratorId: id, recipient, credited: creditedWei, paid: paidWei, reserved: reservedWei, lastSeq }
 }

@@ -59,7 +59,7 @@ export function takeLines(
   const refused: { line: number; code: string }[] = []
   const credited: number[] = []
   for (const [at, line] of lines.entries()) {
-    const verdict = judgeLine(state, line, hashes[at] as Hash)
+    const verdict = judgeLine(state, line, hashes[at] as Hash, Math.max(state.at, nowSeconds))
     if (verdict.type === 'refuse')
       refused.push({ line: state.journalSize, code: (verdict.body as { code: string }).code })
     if (verdict.type === 'credit') credited.push(state.log.size)

@@ -9,6 +9,7 @@ import { LINE_BYTES_MAX } from '../protocol/methods.ts'
 import { AMOUNT_WEI_LIMIT, LEDGER_WEI_LIMIT, parseEther, sameEther, type Wei } from '../protocol/money.ts'
 import { parseStrictJson } from '../protocol/strict-json.ts'
 import { utf8 } from '../protocol/words.ts'
+import { passesCap } from './caps.ts'
 import { balanceWei, type State } from './state.ts'
 
 /** The line with its newline, or its hash and length where it is longer than LINE_BYTES_MAX. */
@@ -42,12 +43,12 @@ export function isCompleteLine(line: Uint8Array): boolean {
 }
 
 /** Every complete line gets a verdict; whatever is wrong with it is recorded as refused, and the cursor moves on [F13]. */
-export function judgeLine(state: State, line: Line, hash: Hash): LineVerdict {
+export function judgeLine(state: State, line: Line, hash: Hash, atSeconds: number): LineVerdict {
   const bytes = line instanceof Uint8Array ? line.length : line.bytes
   try {
     if (!(line instanceof Uint8Array) || line.length > LINE_BYTES_MAX)
       throw new CodedError('LINE_TOO_LONG', `${bytes} bytes`)
-    return judgeFields(state, readFields(line), hash)
+    return judgeFields(state, readFields(line), hash, atSeconds)
   } catch (error) {
     if (!(error instanceof CodedError)) throw error
     return { type: 'refuse', body: { source: 'journal', line: state.journalSize, hash, bytes, code: error.code } }
@@ -95,7 +96,7 @@ function shortReason(reason: string): string {
   return short
 }
 
-function judgeFields(state: State, fields: Fields, hash: Hash): LineVerdict {
+function judgeFields(state: State, fields: Fields, hash: Hash, atSeconds: number): LineVerdict {
   const value = parseEther(fields.amount)
   if (value === 0n) throw new CodedError('AMOUNT_ZERO', 'nothing is left of the amount')
   if (value >= AMOUNT_WEI_LIMIT || -value >= AMOUNT_WEI_LIMIT)
@@ -117,5 +118,7 @@ function judgeFields(state: State, fields: Fields, hash: Hash): LineVerdict {
   if (known === undefined && state.accounts.length >= state.policy.accountsMax)
     throw new CodedError('LEDGER_FULL', 'accountsMax')
   if (state.creditedWei + value >= LEDGER_WEI_LIMIT) throw new CodedError('LEDGER_FULL', 'a total below 2^127 wei')
+  if (passesCap(state, state.journalUse, state.policy.journal, value, atSeconds))
+    throw new CodedError('CREDIT_CAP', "the journal's caps")
   return { type: 'credit', body: { ...common, wei: value as Wei } }
 }

@@ -2,56 +2,90 @@
 import type { Payout } from '../protocol/entry.ts'
 import { CodedError, refuse } from '../protocol/errors.ts'
 import { SEQUENCE_MAX } from '../protocol/header.ts'
-import { ZERO_ADDRESS } from '../protocol/ids.ts'
+import type { Address } from '../protocol/ids.ts'
 import type { Wei } from '../protocol/money.ts'
-import { wei } from '../protocol/money.ts'
+import { AMOUNT_WEI_LIMIT, LEDGER_WEI_LIMIT, wei } from '../protocol/money.ts'
 import { PAYOUT_ID_LIMIT } from '../protocol/ticket.ts'
-import { type Account, balanceWei, type State } from './state.ts'
+import { dueAfter } from './due-index.ts'
+import { isPayable, recipientAt } from './recipient.ts'
+import { type Account, balanceWei, mayBeDue, type State } from './state.ts'
+import { roomWei } from './window.ts'
 
-/** Due accounts in order of index after the last one served, as far as the budget and the policy go. */
-export function chooseDue(state: State, budgetWei: Wei): Payout[] {
-  const { policy, accounts } = state
-  const payouts: Payout[] = []
-  let leftWei = minWei(budgetWei, policy.commitWeiMax)
-  for (let step = 1; step <= accounts.length && payouts.length < policy.payoutsPerCommitMax; step++) {
-    const account = accounts[(state.servedIndex + step) % accounts.length] as Account
-    const amountWei = minWei(dueWei(state, account), leftWei)
-    if (amountWei < minimumWei(state, account)) continue
-    payouts.push({
-      payoutId: state.nextPayoutId + payouts.length,
-      account: account.index,
-      recipient: account.recipient,
-      wei: amountWei,
-      kind: policy.strategy,
-    })
-    leftWei = wei(leftWei - amountWei)
+/** Enough to tell a host that a commit would be full; a ledger with a million due accounts is not added up for a status. */
+export const DUE_COUNTED_MAX = 4_096
+
+/** Caps that one commit uses up as it grows. */
+type Room = { leftWei: bigint; allWei: bigint; readonly promisedWei: Map<Address, bigint> }
+
+/**
+ * Due accounts in order of index after the last one served, as far as budget and policy go. A drain is a transfer to
+ * account 0: it takes its share first and stands last, since tickets come before transfers [F6].
+ */
+export function chooseDue(state: State, budgetWei: Wei, atSeconds: number): Payout[] {
+  const { policy } = state
+  const room = newRoom(state, minOf(budgetWei, policy.commitWeiMax), atSeconds)
+  const drainWei = dueOf(state, state.accounts[0] as Account, room, atSeconds)
+  room.leftWei -= drainWei
+  const turns = policy.payoutsPerCommitMax - (drainWei > 0n ? 1 : 0)
+  const chosen: { account: Account; amountWei: bigint }[] = []
+  for (const index of dueAfter(state.due, state.servedIndex)) {
+    if (chosen.length >= turns || minOf(room.leftWei, room.allWei) < policy.payoutWeiMin) break
+    const account = state.accounts[index] as Account
+    const amountWei = dueOf(state, account, room, atSeconds)
+    if (amountWei === 0n) continue
+    take(room, recipientAt(state, account, atSeconds), amountWei)
+    chosen.push({ account, amountWei })
   }
-  return payouts
+  if (drainWei > 0n) chosen.push({ account: state.accounts[0] as Account, amountWei: drainWei })
+  return chosen.map(({ account, amountWei }, at) => ({
+    payoutId: state.nextPayoutId + at,
+    account: account.index,
+    recipient: recipientAt(state, account, atSeconds),
+    wei: wei(amountWei),
+    kind: account.index === 0 ? 'transfer' : policy.strategy,
+  }))
 }
 
-/** What one payout could pay this account now: zero when it is not due. The treasury owner has no maximum [G14]. */
-export function dueWei(state: State, account: Account): Wei {
+function newRoom({ policy, paidToAll }: State, leftWei: bigint, atSeconds: number): Room {
+  const allWei = roomWei(paidToAll, atSeconds, policy.windowSeconds, policy.rollingWeiMax)
+  return { leftWei, allWei, promisedWei: new Map() }
+}
+
+function take(room: Room, recipient: Address, amountWei: bigint): void {
+  room.leftWei -= amountWei
+  room.allWei -= amountWei
+  room.promisedWei.set(recipient, (room.promisedWei.get(recipient) ?? 0n) + amountWei)
+}
+
+/** What one payout could pay this account now: zero when it is not due, or less than a payout's minimum is left. */
+function dueOf(state: State, account: Account, room: Room, atSeconds: number): bigint {
+  const recipient = recipientAt(state, account, atSeconds)
+  if (!isPayable(state, recipient) || account.retrySequence > state.sequence + 1) return 0n
   const balance = balanceWei(account)
-  if (account.recipient === ZERO_ADDRESS || account.retrySequence > state.sequence + 1) return wei(0n)
-  if (account.index === 0) return balance
-  if (balance < state.policy.thresholdWei || balance < state.policy.payoutWeiMin) return wei(0n)
-  return minWei(balance, state.policy.payoutWeiMax)
+  // Only a quorum credits account 0: payout maximum and windows are not for it [G14].
+  if (account.index === 0) return minOf(balance, room.leftWei, AMOUNT_WEI_LIMIT - 1n)
+  if (!mayBeDue(state.policy, account)) return 0n
+  const { payoutWeiMin, payoutWeiMax, windowSeconds, recipientWindowWeiMax } = state.policy
+  const window = state.paidTo.get(recipient) ?? []
+  const recipientWei = roomWei(window, atSeconds, windowSeconds, recipientWindowWeiMax)
+  const ownWei = recipientWei - (room.promisedWei.get(recipient) ?? 0n)
+  const amountWei = minOf(balance, payoutWeiMax, room.leftWei, room.allWei, ownWei)
+  return amountWei < payoutWeiMin ? 0n : amountWei
 }
 
-function minimumWei(state: State, account: Account): Wei {
-  return account.index === 0 ? wei(1n) : state.policy.payoutWeiMin
-}
-
-/** How many accounts are due, and their sum; budget and round are not considered. */
-export function dueTotal(state: State): { readonly dueAccounts: number; readonly dueWei: Wei } {
-  let sum = 0n
-  let count = 0
-  for (const account of state.accounts) {
-    const due = dueWei(state, account)
-    if (due >= minimumWei(state, account)) {
-      sum += due
-      count++
-    }
+/**
+ * How many accounts are due at `atSeconds`, and their sum, each on its own: at most DUE_COUNTED_MAX are counted, and
+ * neither budget nor round is considered.
+ */
+export function dueTotal(state: State, atSeconds: number): { readonly dueAccounts: number; readonly dueWei: Wei } {
+  const room = newRoom(state, LEDGER_WEI_LIMIT, atSeconds)
+  let sum = dueOf(state, state.accounts[0] as Account, room, atSeconds)
+  let count = sum > 0n ? 1 : 0
+  for (const index of dueAfter(state.due, 0)) {
+    if (count >= DUE_COUNTED_MAX || room.allWei < state.policy.payoutWeiMin) break
+    const due = dueOf(state, state.accounts[index] as Account, room, atSeconds)
+    sum += due
+    if (due > 0n) count++
   }
   return { dueAccounts: count, dueWei: wei(sum) }
 }
@@ -88,6 +122,6 @@ export function checkFees(
     refuse('GAS_CAP', 'a priority fee within the maximum fee', fees.maxPriorityFeePerGasWei)
 }
 
-function minWei(left: Wei, right: Wei): Wei {
-  return left < right ? left : right
+function minOf(first: bigint, ...others: readonly bigint[]): bigint {
+  return others.reduce((least, value) => (value < least ? value : least), first)
 }

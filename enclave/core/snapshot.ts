@@ -2,91 +2,50 @@
  * A state as bytes, for sealing: a head part, then accounts in parts. Nothing in it is trusted for being there: every
  * root and total is computed again when it is read (protocol section 5).
  */
-import { DEPTH_MAX, leafHash } from '../protocol/balance-tree.ts'
+import { leafHash } from '../protocol/balance-tree.ts'
 import { decodeCbor, encodeCbor } from '../protocol/cbor.ts'
-import {
-  address,
-  amountWei,
-  type Decoded,
-  decodeWith,
-  hash,
-  list,
-  nullable,
-  struct,
-  text,
-  uint,
-} from '../protocol/codec.ts'
-import { configurationCodec } from '../protocol/configuration.ts'
-import { bodies, headerCodec } from '../protocol/entry.ts'
+import { type Codec, decodeWith, list } from '../protocol/codec.ts'
 import { CodedError, refuse } from '../protocol/errors.ts'
 import { headerHash, PROTOCOL_VERSION } from '../protocol/header.ts'
-import { fromHex, ORCHESTRATOR_ID_BYTES_MAX, toHash, ZERO_ADDRESS } from '../protocol/ids.ts'
-import { policyCodec } from '../protocol/policy.ts'
+import { fromHex, toHash, ZERO_ADDRESS } from '../protocol/ids.ts'
 import { concatBytes } from '../protocol/words.ts'
 import { foldRoot, rebuildForest } from './balance-forest.ts'
-import { leafOf } from './header-of.ts'
+import { newDueIndex } from './due-index.ts'
+import { leafFields, leafOf } from './header-of.ts'
 import { assertConservation } from './invariants.ts'
 import { frontierOf } from './log-frontier.ts'
-import type { Account, State } from './state.ts'
+import {
+  ACCOUNTS_PER_PART,
+  accountCodec,
+  type Head,
+  headCodec,
+  paidToCodec,
+  type StoredAccount,
+  type StoredWindow,
+  WINDOWS_PER_PART,
+} from './snapshot-format.ts'
+import { type Account, rebuildDue, type State } from './state.ts'
+import type { Window } from './window.ts'
 
-const ACCOUNTS_PER_PART = 1_000
-const FRONTIER_HASHES_MAX = 64
 const LENGTH_BYTES = 4
-
-const accountCodec = struct({
-  id: text(ORCHESTRATOR_ID_BYTES_MAX),
-  recipient: address,
-  creditedWei: amountWei,
-  paidWei: amountWei,
-  reservedWei: amountWei,
-  lastSeq: uint(),
-  failures: uint(),
-  retrySequence: uint(),
-  /** The leaf in the newest header where it differs from these fields: null for one that the header does not hold. */
-  committed: list(nullable(hash), 1),
-})
-
-const headCodec = struct({
-  version: uint(),
-  configuration: configurationCodec,
-  ledgerId: hash,
-  imageDigest: hash,
-  authority: address,
-  logKey: hash,
-  config: hash,
-  policy: policyCodec,
-  policyHash: hash,
-  policyVersion: uint(),
-  accounts: uint(),
-  treeDepth: uint(DEPTH_MAX),
-  logSize: uint(),
-  logFrontier: list(hash, FRONTIER_HASHES_MAX),
-  lastLeafHash: hash,
-  at: uint(),
-  epoch: uint(),
-  head: hash,
-  sequence: uint(),
-  lastHeader: nullable(headerCodec),
-  landed: list(struct({ payouts: bodies.reserve }), 1),
-  lastCommitAt: uint(),
-  journalSize: uint(),
-  journalHead: hash,
-  nextPayoutId: uint(),
-  servedIndex: uint(),
-  genesisRosterLeft: uint(),
-  genesisOpeningsLeft: uint(),
-})
-
-type Head = Decoded<typeof headCodec>
 
 /** The whole state. Legal between requests only. */
 export function encodeSnapshot(state: State): Uint8Array {
-  const parts = [encodeCbor(headCodec.encode(headOf(state)))]
-  for (let from = 0; from < state.accounts.length; from += ACCOUNTS_PER_PART) {
-    const accounts = state.accounts.slice(from, from + ACCOUNTS_PER_PART)
-    parts.push(encodeCbor(accounts.map((account) => accountCodec.encode(withCommitted(state, account)))))
-  }
+  const accounts = state.accounts.map((account) => withCommitted(state, account))
+  const windows = [...state.paidTo].map(([recipient, window]) => ({ recipient, window }))
+  const parts = [
+    encodeCbor(headCodec.encode(headOf(state))),
+    ...encodeParts(accountCodec, accounts, ACCOUNTS_PER_PART),
+    ...encodeParts(paidToCodec, windows, WINDOWS_PER_PART),
+  ]
   return concatBytes(...parts.flatMap((part) => [lengthOf(part), part]))
+}
+
+function encodeParts<T>(codec: Codec<T>, items: readonly T[], perPart: number): Uint8Array[] {
+  const parts: Uint8Array[] = []
+  for (let from = 0; from < items.length; from += perPart)
+    parts.push(encodeCbor(items.slice(from, from + perPart).map((item) => codec.encode(item))))
+  return parts
 }
 
 function lengthOf(part: Uint8Array): Uint8Array {
@@ -95,11 +54,10 @@ function lengthOf(part: Uint8Array): Uint8Array {
   return length
 }
 
-function withCommitted(state: State, account: Account): Decoded<typeof accountCodec> {
+function withCommitted(state: State, account: Account): StoredAccount {
   const { index: _, ...fields } = account
   if (!state.touched.has(account.index)) return { ...fields, committed: [] }
-  const leaf = state.touched.get(account.index)
-  return { ...fields, committed: [leaf === undefined ? null : toHash(leaf)] }
+  return { ...fields, committed: [state.touched.get(account.index) ?? null] }
 }
 
 function headOf(state: State): Head {
@@ -133,6 +91,12 @@ function headOf(state: State): Head {
     servedIndex: state.servedIndex,
     genesisRosterLeft: state.genesisLeft.roster,
     genesisOpeningsLeft: state.genesisLeft.openings,
+    adjustSeq: state.adjustSeq,
+    drainSeq: state.drainSeq,
+    reporters: [...state.reporters].map(([reporter, use]) => ({ reporter, ...use })),
+    journalUse: state.journalUse,
+    paidTo: state.paidTo.size,
+    paidToAll: state.paidToAll,
   }
 }
 
@@ -144,9 +108,10 @@ export function decodeSnapshot(bytes: Uint8Array): State {
   if (typeof version === 'number' && version > PROTOCOL_VERSION)
     refuse('VERSION_NEWER', `generation ${PROTOCOL_VERSION} or older`, version)
   const head = decodeWith(headCodec, first, 'STATE_MISMATCH', 'snapshot')
-  const accounts = parts.slice(1).flatMap((part) => decodeAccounts(part))
-  if (accounts.length !== head.accounts) refuse('STATE_MISMATCH', `${head.accounts} accounts`, accounts.length)
-  const state = stateOf(head, accounts)
+  const windowsAt = 1 + Math.ceil(head.accounts / ACCOUNTS_PER_PART)
+  const accounts = decodeParts(accountCodec, parts.slice(1, windowsAt), head.accounts, ACCOUNTS_PER_PART)
+  const windows = decodeParts(paidToCodec, parts.slice(windowsAt), head.paidTo, WINDOWS_PER_PART)
+  const state = stateOf(head, accounts, windows)
   proveState(state)
   return state
 }
@@ -163,18 +128,15 @@ function splitParts(bytes: Uint8Array): Uint8Array[] {
   return parts
 }
 
-type StoredAccount = Decoded<typeof accountCodec>
-
-function decodeAccounts(part: Uint8Array): readonly StoredAccount[] {
-  return decodeWith(
-    list(accountCodec, ACCOUNTS_PER_PART),
-    decodeCbor(part, { canonical: true }),
-    'STATE_MISMATCH',
-    'accounts',
+function decodeParts<T>(codec: Codec<T>, parts: readonly Uint8Array[], count: number, perPart: number): readonly T[] {
+  const items = parts.flatMap((part) =>
+    decodeWith(list(codec, perPart), decodeCbor(part, { canonical: true }), 'STATE_MISMATCH', 'snapshot'),
   )
+  if (items.length !== count) refuse('STATE_MISMATCH', `${count} items in the parts of a snapshot`, items.length)
+  return items
 }
 
-function stateOf(head: Head, stored: readonly StoredAccount[]): State {
+function stateOf(head: Head, stored: readonly StoredAccount[], windows: readonly StoredWindow[]): State {
   const accounts = stored.map(({ committed: _, ...fields }, index) => ({ index, ...fields }))
   const landed = head.landed[0]
   const header = head.lastHeader
@@ -216,19 +178,48 @@ function stateOf(head: Head, stored: readonly StoredAccount[]): State {
     servedIndex: head.servedIndex,
     genesisLeft: { roster: head.genesisRosterLeft, openings: head.genesisOpeningsLeft },
     accountsWithoutRecipient: accounts.filter((account) => account.recipient === ZERO_ADDRESS).length,
+    due: newDueIndex(),
+    reporters: new Map(
+      head.reporters.map(({ reporter, ...use }) => [reporter, { ...use, window: thawed(use.window) }]),
+    ),
+    journalUse: { creditedWei: head.journalUse.creditedWei, window: thawed(head.journalUse.window) },
+    paidTo: new Map(windows.map(({ recipient, window }) => [recipient, thawed(window)])),
+    paidToAll: thawed(head.paidToAll),
+    adjustSeq: head.adjustSeq,
+    drainSeq: head.drainSeq,
   }
+  rebuildDue(state)
   plantLeaves(state, stored)
   return state
+}
+
+function usesOf(
+  head: Head,
+  windows: readonly StoredWindow[],
+): Pick<State, 'due' | 'reporters' | 'journalUse' | 'paidTo' | 'paidToAll'> {
+  return {
+    due: newDueIndex(),
+    reporters: new Map(head.reporters.map(({ reporter, ...use }) => [reporter, { ...use, window: thawed(use.window) }])),
+    journalUse: { creditedWei: head.journalUse.creditedWei, window: thawed(head.journalUse.window) },
+    paidTo: new Map(windows.map(({ recipient, window }) => [recipient, thawed(window)])),
+    paidToAll: thawed(head.paidToAll),
+  }
+}
+
+function thawed(window: StoredWindow['window']): Window {
+  return window.map((spending) => ({ ...spending }))
 }
 
 /** The tree as the newest header has it; what changed since is marked as touched. */
 function plantLeaves(state: State, stored: readonly StoredAccount[]): void {
   const leaves: Uint8Array[] = []
-  for (const [index, { committed }] of stored.entries()) {
-    const [leaf] = committed
+  for (const [index, { id, committed }] of stored.entries()) {
     if (committed.length === 0) leaves.push(leafHash(leafOf(state, index)))
-    else if (leaf !== null && leaf !== undefined) leaves.push(fromHex(leaf))
-    if (committed.length > 0) state.touched.set(index, leaf === null || leaf === undefined ? undefined : fromHex(leaf))
+    else {
+      const fields = committed[0] ?? undefined
+      state.touched.set(index, fields)
+      if (fields !== undefined) leaves.push(leafHash(leafFields({ index, id }, fields)))
+    }
   }
   state.forest = rebuildForest(state.forest.depth, leaves)
 }

@@ -10,10 +10,20 @@ import type { Header } from '../protocol/header.ts'
 import type { Address, Hash } from '../protocol/ids.ts'
 import { ZERO_ADDRESS } from '../protocol/ids.ts'
 import type { Wei } from '../protocol/money.ts'
-import { wei } from '../protocol/money.ts'
+import { addWei, LEDGER_WEI_LIMIT, subWei, wei } from '../protocol/money.ts'
 import type { Policy } from '../protocol/policy.ts'
 import type { Forest } from './balance-forest.ts'
+import { type DueIndex, markDue } from './due-index.ts'
 import type { Frontier } from './log-frontier.ts'
+import type { Window } from './window.ts'
+
+/** A change of recipient that waits (protocol section 6) [A14]. */
+export type PendingRecipient = {
+  readonly recipient: Address
+  /** Newest landed sequence, and `at`, of its entry. */
+  readonly sequence: number
+  readonly at: number
+}
 
 export type Account = {
   readonly index: number
@@ -29,7 +39,19 @@ export type Account = {
   /** Payouts in a row that did not land; the next try waits until `retrySequence`. */
   failures: number
   retrySequence: number
+  /** Number of the newest registration or change that was signed for this account. */
+  regSeq: number
+  pending: PendingRecipient | null
 }
+
+/** An account as the newest header has it. */
+export type Committed = Pick<Account, 'recipient' | 'creditedWei' | 'paidWei' | 'reservedWei' | 'lastSeq'>
+
+/** What a source of credits has brought. */
+export type CreditUse = { creditedWei: Wei; readonly window: Window }
+
+/** A reporter that the policy names or once named: the sequence goes on where it stopped. */
+export type ReporterUse = CreditUse & { nextSeq: number }
 
 /** The newest header while nobody has said whether it landed. */
 export type Unlanded = { readonly header: Header; readonly hash: Hash; readonly payouts: readonly Payout[] }
@@ -37,7 +59,7 @@ export type Unlanded = { readonly header: Header; readonly hash: Hash; readonly 
 export type State = {
   readonly configuration: Configuration
   readonly ledgerId: Hash
-  readonly imageDigest: Hash
+  imageDigest: Hash
   authority: Address
   logKey: Hash
   config: Hash
@@ -46,8 +68,9 @@ export type State = {
   policyVersion: number
   readonly accounts: Account[]
   readonly byId: Map<string, Account>
-  /** Accounts that differ from the newest header, with their leaf in it: undefined for one that it does not hold. */
-  readonly touched: Map<number, Uint8Array | undefined>
+  /** Accounts that differ from the newest header, as they stand in it: undefined for one that it does not hold. */
+  readonly touched: Map<number, Committed | undefined>
+  readonly due: DueIndex
   forest: Forest
   log: Frontier
   lastLeafHash: Uint8Array
@@ -74,6 +97,14 @@ export type State = {
   /** Register and credit entries that the genesis entry announced and that have not come yet. */
   genesisLeft: { roster: number; openings: number }
   accountsWithoutRecipient: number
+  readonly reporters: Map<Address, ReporterUse>
+  readonly journalUse: CreditUse
+  /** Payouts that landed, by recipient and in all; drains count in neither. */
+  readonly paidTo: Map<Address, Window>
+  readonly paidToAll: Window
+  /** Numbers of the newest adjustment and drain. */
+  adjustSeq: number
+  drainSeq: number
 }
 
 /** The amount that is owed and not on its way. */
@@ -86,12 +117,17 @@ export function demand(holds: boolean, claim: string): asserts holds {
   if (!holds) throw new CodedError('STATE_MISMATCH', `the entry does not follow from the state: expected ${claim}`)
 }
 
-/** The account, marked as changed since the newest header. */
+/** The account, about to be changed: keeps how the newest header has it. */
 export function touch(state: State, index: number): Account {
   const account = state.accounts[index]
   demand(account !== undefined, `an account ${index}`)
-  if (!state.touched.has(index)) state.touched.set(index, committedLeaf(state, index))
+  if (!state.touched.has(index))
+    state.touched.set(index, index < state.forest.leaves ? committedOf(account) : undefined)
   return account
+}
+
+function committedOf({ recipient, creditedWei, paidWei, reservedWei, lastSeq }: Account): Committed {
+  return { recipient, creditedWei, paidWei, reservedWei, lastSeq }
 }
 
 /** A new account without recipient at the next index. */
@@ -106,6 +142,8 @@ export function openAccount(state: State, id: string): Account {
     lastSeq: 0,
     failures: 0,
     retrySequence: 0,
+    regSeq: 0,
+    pending: null,
   }
   state.accounts.push(account)
   state.byId.set(id, account)
@@ -114,13 +152,43 @@ export function openAccount(state: State, id: string): Account {
   return account
 }
 
+/** The account must be touched before. */
 export function pinRecipient(state: State, account: Account, recipient: Address): void {
   if (account.recipient === ZERO_ADDRESS) state.accountsWithoutRecipient--
   account.recipient = recipient
+  account.pending = null
+  noteDue(state, account)
 }
 
-function committedLeaf(state: State, index: number): Uint8Array | undefined {
-  const leaves = state.forest.levels[0]
-  if (leaves === undefined || index >= state.forest.leaves) return undefined
-  return leaves.slice(index * 32, index * 32 + 32)
+/** Adds to what is owed, and to the ledger's total. The account must be touched before. */
+export function creditAccount(state: State, account: Account, amountWei: Wei): void {
+  demand(state.creditedWei + amountWei < LEDGER_WEI_LIMIT, 'a ledger total below 2^127')
+  account.creditedWei = addWei(account.creditedWei, amountWei)
+  state.creditedWei = addWei(state.creditedWei, amountWei)
+  noteDue(state, account)
+}
+
+/** Takes away what is owed and not on its way. The account must be touched before. */
+export function debitAccount(state: State, account: Account, amountWei: Wei): void {
+  demand(balanceWei(account) >= amountWei, 'a balance that covers the adjustment')
+  account.creditedWei = subWei(account.creditedWei, amountWei)
+  state.creditedWei = subWei(state.creditedWei, amountWei)
+  noteDue(state, account)
+}
+
+/** Keeps the index of due accounts true; after every change of a balance or a recipient. */
+export function noteDue(state: State, account: Account): void {
+  if (account.index > 0) markDue(state.due, account.index, mayBeDue(state.policy, account))
+}
+
+/** Whether an account could be paid as far as its balance and policy go; windows and back-off change without an entry. */
+export function mayBeDue(policy: Policy, account: Account): boolean {
+  if (account.recipient === ZERO_ADDRESS) return false
+  const balance = balanceWei(account)
+  return balance >= policy.thresholdWei && balance >= policy.payoutWeiMin
+}
+
+/** After a change of the policy, and at load. */
+export function rebuildDue(state: State): void {
+  for (const account of state.accounts) noteDue(state, account)
 }

@@ -2,14 +2,11 @@
 import { checkLines, placeLines, takeLines } from '../core/intake.ts'
 import { checkRoom } from '../core/outbox.ts'
 import { type Instance, nowSeconds, release, stateOf } from '../instance.ts'
-import { encodeSignature } from '../keys/secp256k1.ts'
 import { CodedError } from '../protocol/errors.ts'
-import { receiptStruct } from '../protocol/header.ts'
 import { toHash } from '../protocol/ids.ts'
-import { leafHash } from '../protocol/log-tree.ts'
-import type { ApplyEventsResult, ReleasedRecord, SignedReceipt } from '../protocol/method-results.ts'
+import type { ApplyEventsResult } from '../protocol/method-results.ts'
 import type { ParsedParams } from '../protocol/methods.ts'
-import { typedDigest } from '../protocol/typed-data.ts'
+import { signReceipts } from './receipts.ts'
 
 export function applyEvents(instance: Instance, params: ParsedParams<'apply_events'>): ApplyEventsResult {
   const state = stateOf(instance)
@@ -28,20 +25,6 @@ export function applyEvents(instance: Instance, params: ParsedParams<'apply_even
     applied: taken.entries.length - taken.refused.length,
     refused: taken.refused,
     records,
-    receipts: params.receipts ? records.flatMap((record) => sign(instance, record, taken.credited)) : [],
+    receipts: params.receipts ? records.flatMap((record) => signReceipts(instance, record, taken.credited)) : [],
   }
-}
-
-/** A receipt per credit, provisional until the anchored log covers it and that block is final. */
-function sign(instance: Instance, record: ReleasedRecord, credited: readonly number[]): SignedReceipt[] {
-  const { epoch } = stateOf(instance)
-  return credited.map((logIndex) => {
-    const receipt = {
-      epoch,
-      logIndex,
-      leafHash: toHash(leafHash(record.entries[logIndex - record.firstIndex] as Uint8Array)),
-    }
-    const digest = typedDigest(instance.ledger, receiptStruct(receipt))
-    return { ...receipt, signature: encodeSignature(instance.session.sign(digest)) }
-  })
 }

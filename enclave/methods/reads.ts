@@ -3,8 +3,10 @@
 import { rootOf } from '../core/log-frontier.ts'
 import { acknowledge, firstUnacknowledged, outputs as keptOutputs } from '../core/outbox.ts'
 import { dueTotal } from '../core/payout.ts'
+import { RECIPIENT_CHANGE_SECONDS, RECIPIENT_CHANGE_SEQUENCES } from '../core/recipient.ts'
+import { accountOf } from '../core/register.ts'
 import { balanceWei, type State } from '../core/state.ts'
-import { type Instance, keysOf, stateOf } from '../instance.ts'
+import { type Instance, keysOf, nowSeconds, stateOf } from '../instance.ts'
 import { CodedError, refuse } from '../protocol/errors.ts'
 import { FRAME_BYTES_MAX } from '../protocol/frame.ts'
 import { PROTOCOL_VERSION } from '../protocol/header.ts'
@@ -65,11 +67,15 @@ export function ledgerStatus(instance: Instance): LedgerStatus {
     journalHead: toHash(state.journalHead),
     policyVersion: state.policyVersion,
     policyHash: state.policyHash,
-    ...dueTotal(state),
+    ...dueTotal(state, Math.max(state.at, nowSeconds(instance))),
     accountsWithoutRecipient: state.accountsWithoutRecipient,
     at: state.at,
     lastCommitAt: state.lastCommitAt,
     cadenceSeconds: state.policy.cadenceSeconds,
+    clockAttested: instance.clock.attested,
+    credits: state.policy.credits,
+    adjustSeq: state.adjustSeq,
+    drainSeq: state.drainSeq,
   }
 }
 
@@ -103,12 +109,8 @@ export function auditCheckpoint(
 }
 
 export function balance(instance: Instance, params: ParsedParams<'balance'>): MethodResults['balance'] {
-  const account = stateOf(instance).byId.get(params.orchestrator_id)
-  if (account === undefined)
-    throw new CodedError(
-      'ACCOUNT_UNKNOWN',
-      `expected a known id, got ${JSON.stringify(params.orchestrator_id.slice(0, 128))}`,
-    )
+  const account = accountOf(stateOf(instance), params.orchestrator_id)
+  const { pending } = account
   return {
     orchestrator_id: account.id,
     recipient: account.recipient === ZERO_ADDRESS ? null : account.recipient,
@@ -116,6 +118,12 @@ export function balance(instance: Instance, params: ParsedParams<'balance'>): Me
     reserved_wei: account.reservedWei,
     credited_wei: account.creditedWei,
     paid_wei: account.paidWei,
+    registration_seq: account.regSeq,
+    pending_recipient: pending && {
+      recipient: pending.recipient,
+      effective_sequence: pending.sequence + RECIPIENT_CHANGE_SEQUENCES,
+      effective_at: pending.at + RECIPIENT_CHANGE_SECONDS,
+    },
   }
 }
 

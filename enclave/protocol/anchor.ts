@@ -2,11 +2,12 @@
 import { decodeFunctionData, encodeFunctionData } from 'viem/utils'
 import { ANCHOR_ABI } from './anchor-abi.ts'
 import { refuse } from './errors.ts'
-import type { Commit, Open } from './header.ts'
+import type { Commit, Open, Rotate } from './header.ts'
 import { type Address, fromHex, type Hex, toHex } from './ids.ts'
 
 export type AnchorCall =
   | { readonly kind: 'openSession'; readonly open: Open; readonly signature: Uint8Array }
+  | { readonly kind: 'rotateAuthority'; readonly rotate: Rotate; readonly signature: Uint8Array }
   | { readonly kind: 'commit'; readonly commit: Commit; readonly signature: Uint8Array }
   | {
       readonly kind: 'commitAndPay'
@@ -21,6 +22,10 @@ export function encodeAnchorCall(call: AnchorCall): Uint8Array {
   if (call.kind === 'openSession') {
     return fromHex(encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'openSession', args: [call.open, signature] }))
   }
+  if (call.kind === 'rotateAuthority') {
+    const args = [call.rotate, signature] as const
+    return fromHex(encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'rotateAuthority', args }))
+  }
   const commit = { ...call.commit, logSize: BigInt(call.commit.logSize) }
   if (call.kind === 'commit') {
     return fromHex(encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'commit', args: [commit, signature] }))
@@ -29,13 +34,17 @@ export function encodeAnchorCall(call: AnchorCall): Uint8Array {
   return fromHex(encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'commitAndPay', args }))
 }
 
-/** Refuses PAYOUTS_SYNTAX for calldata that is none of the three calls. */
+/** Refuses PAYOUTS_SYNTAX for calldata that is none of these calls. */
 export function decodeAnchorCall(data: Uint8Array): AnchorCall {
   const decoded = decodeOr(toHex(data))
   switch (decoded?.functionName) {
     case 'openSession': {
       const [open, signature] = decoded.args
       return { kind: 'openSession', open: openOf(open), signature: fromHex(signature) }
+    }
+    case 'rotateAuthority': {
+      const [rotate, signature] = decoded.args
+      return { kind: 'rotateAuthority', rotate: rotateOf(rotate), signature: fromHex(signature) }
     }
     case 'commit': {
       const [commit, signature] = decoded.args
@@ -47,13 +56,22 @@ export function decodeAnchorCall(data: Uint8Array): AnchorCall {
       return { ...common, payouts: fromHex(payouts), skip }
     }
     default:
-      return refuse('PAYOUTS_SYNTAX', 'calldata of openSession, commit or commitAndPay', toHex(data.slice(0, 4)))
+      return refuse(
+        'PAYOUTS_SYNTAX',
+        'calldata of openSession, rotateAuthority, commit or commitAndPay',
+        toHex(data.slice(0, 4)),
+      )
   }
 }
 
 function openOf(open: object): Open {
   const fields = open as Open
   return { ...fields, session: lower(fields.session) }
+}
+
+function rotateOf(rotate: object): Rotate {
+  const fields = rotate as Rotate
+  return { ...fields, newAuthority: lower(fields.newAuthority) }
 }
 
 function decodeOr(data: Hex): ReturnType<typeof decodeFunctionData<typeof ANCHOR_ABI>> | undefined {

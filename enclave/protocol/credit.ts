@@ -1,8 +1,7 @@
-/**
- * EIP-712 structs of everything that outsiders sign for a ledger (protocol sections 5 and 6). The types are final;
- * the methods that accept them answer NOT_YET in this generation.
- */
+/** EIP-712 structs of everything that outsiders sign for a ledger (protocol sections 5 and 6). */
 import type { Address, Hash } from './ids.ts'
+import { toHash } from './ids.ts'
+import { leafHash, rootOf } from './log-tree.ts'
 import type { Wei } from './money.ts'
 import { stringWord, structHash } from './typed-data.ts'
 import { addressWord, hashWord, intWord, uintWord } from './words.ts'
@@ -58,6 +57,11 @@ export function creditBatchStruct(batch: CreditBatch): Uint8Array {
       uintWord(batch.notAfter),
     ],
   )
+}
+
+/** RFC 9162 root over the creditStructs in order: one signature for all of them. */
+export function batchRoot(structs: readonly Uint8Array[]): Hash {
+  return toHash(rootOf(structs.map(leafHash)))
 }
 
 export type SkipSequence = {

@@ -1,7 +1,4 @@
-/**
- * Entries of the audit log: deterministic CBOR {v, i, at, type, body}, at most 65,535 bytes (protocol section 3).
- * Every type of the protocol has its final body here, those too that this generation never writes.
- */
+/** Entries of the audit log: deterministic CBOR {v, i, at, type, body}, at most 65,535 bytes (protocol section 3). */
 import type { CborValue } from './cbor.ts'
 import { decodeCbor, encodeCbor } from './cbor.ts'
 import type { Codec, Decoded } from './codec.ts'
@@ -21,9 +18,9 @@ import {
   uint,
 } from './codec.ts'
 import { CodedError } from './errors.ts'
-import { EPOCH_MAX, PROTOCOL_VERSION, SEQUENCE_MAX } from './header.ts'
+import { EPOCH_MAX, PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST, SEQUENCE_MAX } from './header.ts'
 import { ORCHESTRATOR_ID_BYTES_MAX } from './ids.ts'
-import { ACCOUNTS_MAX, POLICY_VERSION_MAX, policyCodec } from './policy.ts'
+import { ACCOUNTS_MAX, POLICY_VERSION_MAX, policyCodec, QUORUM_MAX } from './policy.ts'
 import { PAYOUTS_MAX } from './ticket.ts'
 import { ENTRY_BYTES_MAX } from './tlog.ts'
 import { bytesEqual } from './words.ts'
@@ -33,10 +30,10 @@ export const AMOUNT_TEXT_BYTES_MAX = 64
 export const EVENT_ID_BYTES_MAX = 256
 export const NOTE_BYTES_MAX = 4_096
 export const CODE_BYTES_MAX = 64
-/** Admin signatures on one act: k of n, k at most this. */
-export const QUORUM_MAX = 16
 /** Credits of a signed batch in one entry. */
-export const BATCH_CREDITS_MAX = 256
+export const CREDITS_PER_ENTRY_MAX = 64
+/** Credits under one signature. */
+export const BATCH_CREDITS_MAX = 4_096
 
 const id = text(ORCHESTRATOR_ID_BYTES_MAX, 1)
 const account = uint(ACCOUNTS_MAX)
@@ -102,7 +99,7 @@ const register = bySource({
     registrarSignature: signature,
   },
   recipient: { account, id, recipient: address, regSeq: uint(), notAfter: uint(), recipientSignature: signature },
-  credit: { account, id, recipient: address, reporter: address, rseq: uint() },
+  /** Waits RECIPIENT_CHANGE_SEQUENCES and RECIPIENT_CHANGE_SECONDS; `recipient` is the new one, the old one itself to withdraw. */
   change: {
     account,
     id,
@@ -110,6 +107,7 @@ const register = bySource({
     from: address,
     regSeq: uint(),
     notAfter: uint(),
+    /** Null when a quorum signs in its place. */
     fromSignature: nullable(signature),
     toSignature: signature,
     signatures,
@@ -143,6 +141,7 @@ const credit = bySource({
   },
 })
 
+/** As it was signed; `code` tells why it was refused, and its account is 0 then. */
 const batchCredit = struct({
   account,
   id,
@@ -157,13 +156,13 @@ const batchCredit = struct({
 const credits = struct({
   reporter: address,
   firstSeq: uint(),
-  count: uint(),
+  count: uint(BATCH_CREDITS_MAX),
   root: hash,
   notAfter: uint(),
   signature,
   /** Position in the batch of the first credit of this entry. */
   from: uint(),
-  credits: list(batchCredit, BATCH_CREDITS_MAX),
+  credits: list(batchCredit, CREDITS_PER_ENTRY_MAX),
 })
 
 const adjust = bySource({
@@ -183,7 +182,8 @@ const adjust = bySource({
 const refuse = bySource({
   /** `bytes` is the length of the line with its newline. */
   journal: { line: uint(), hash, bytes: uint(), code: text(CODE_BYTES_MAX, 1) },
-  signed: { reporter: address, rseq: uint(), hash, code: text(CODE_BYTES_MAX, 1) },
+  /** `hash` is the creditStruct under the signature. */
+  signed: { reporter: address, rseq: uint(), hash, code: text(CODE_BYTES_MAX, 1), signature },
   skipped: { reporter: address, fromSeq: uint(), toSeq: uint(), signature },
 })
 
@@ -216,7 +216,16 @@ export const bodies = {
   settle: struct({ sequence, bitmap: nullable(hash), head: hash }),
   void: struct({ sequence, head: hash }),
   open: struct({ epoch, head: hash, session: address, attestationDigest: hash, imageDigest: hash }),
-  rotate: struct({ epoch, authority: address, logKey: hash, config: hash, imageDigest: hash }),
+  /** `epoch` is the claimed one. Signatures of a RotateApproval are there when logKey or config is another one [G5]. */
+  rotate: struct({
+    epoch,
+    authority: address,
+    logKey: hash,
+    config: hash,
+    imageDigest: hash,
+    notAfter: uint(),
+    signatures,
+  }),
   reset: struct({ atSize: uint(), atHead: hash, newHead: hash, notAfter: uint(), signatures }),
   note: struct({ text: text(NOTE_BYTES_MAX, 1) }),
 } as const
@@ -257,8 +266,8 @@ const envelope = struct({
 })
 
 /**
- * Foreign bytes as an entry. Refuses ENTRY_SYNTAX with the field, VERSION_NEWER for a generation that this code does
- * not know, CBOR_SYNTAX and CBOR_NOT_CANONICAL. Encoding the result again gives the very same bytes.
+ * Foreign bytes as an entry. Refuses ENTRY_SYNTAX with the field, VERSION_NEWER and VERSION_OLDER for a generation that
+ * this code does not know, CBOR_SYNTAX and CBOR_NOT_CANONICAL. Encoding the result again gives the very same bytes.
  */
 export function decodeEntry(bytes: Uint8Array): Entry {
   if (bytes.length > ENTRY_BYTES_MAX)
@@ -266,6 +275,8 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   const outer = decodeWith(envelope, decodeCbor(bytes, { canonical: true }), 'ENTRY_SYNTAX', 'entry')
   if (outer.v > PROTOCOL_VERSION)
     throw new CodedError('VERSION_NEWER', `expected generation ${PROTOCOL_VERSION} or older, got ${outer.v}`)
+  if (outer.v < PROTOCOL_VERSION_OLDEST)
+    throw new CodedError('VERSION_OLDER', `expected generation ${PROTOCOL_VERSION_OLDEST} or newer, got ${outer.v}`)
   if (!Object.hasOwn(bodies, outer.type))
     throw new CodedError('ENTRY_SYNTAX', `entry.type: expected a known type, got ${outer.type}`)
   const type = outer.type as EntryType

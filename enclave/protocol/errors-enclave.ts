@@ -51,11 +51,6 @@ export const ENCLAVE_ERRORS = {
     action: 'Call the successor named in the message.',
     retry: 'never',
   },
-  NOT_YET: {
-    meaning: 'The wire type is final, but this release does not carry the method.',
-    action: 'Use the roster given at genesis, or wait for the release that carries it.',
-    retry: 'never',
-  },
   PARAMS_INVALID: {
     meaning: 'A parameter is missing, unknown, or has the wrong form; the message names it.',
     action: 'Correct the named parameter.',

@@ -2,6 +2,7 @@
  * One error type and one catalogue of codes. The code is the identity of a refusal; the text may change.
  * docs/ERRORS.md is printed from this catalogue, and a test keeps the two equal.
  */
+import { AUTHORITY_ERRORS } from './errors-authority.ts'
 import { ENCLAVE_ERRORS } from './errors-enclave.ts'
 import { HOST_ERRORS } from './errors-host.ts'
 
@@ -10,7 +11,10 @@ export type Retry = 'never' | 'later' | 'same-bytes' | 'after-reload'
 
 export type ErrorEntry = { readonly meaning: string; readonly action: string; readonly retry: Retry }
 
-export const ERRORS = { ...ENCLAVE_ERRORS, ...HOST_ERRORS } as const satisfies Record<string, ErrorEntry>
+export const ERRORS = { ...ENCLAVE_ERRORS, ...AUTHORITY_ERRORS, ...HOST_ERRORS } as const satisfies Record<
+  string,
+  ErrorEntry
+>
 export type ErrorCode = keyof typeof ERRORS
 
 /** Foreign keys may stand in a message: it is cut, so that a reply with it always fits a frame. */

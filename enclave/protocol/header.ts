@@ -7,7 +7,9 @@ import { structHash } from './typed-data.ts'
 import { addressWord, concatBytes, hashWord, uintWord } from './words.ts'
 
 /** The generation of `apply` and of every format: raised with each change, never lowered along the chain of headers [A27]. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
+/** Generation 1 was never released: no ledger of it exists. */
+export const PROTOCOL_VERSION_OLDEST = 2
 
 export const SEQUENCE_MAX = 2 ** 48 - 1
 export const EPOCH_MAX = 2 ** 48 - 1

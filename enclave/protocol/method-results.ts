@@ -1,4 +1,5 @@
 /** What each method of the enclave answers. Amounts are wei; in JSON and CBOR they travel as decimal text. */
+import type { Header } from './header.ts'
 import type { Address, Hash } from './ids.ts'
 import type { Phase } from './methods.ts'
 import type { Wei } from './money.ts'
@@ -61,7 +62,7 @@ export type LedgerStatus = {
   readonly journalHead: Hash
   readonly policyVersion: number
   readonly policyHash: Hash
-  /** Accounts payable now, and their sum, by policy and back-off; the budget and the round are not considered. */
+  /** Accounts payable now, and their sum, by policy and back-off, as far as a few thousand; budget and round are not considered. */
   readonly dueAccounts: number
   readonly dueWei: Wei
   readonly accountsWithoutRecipient: number
@@ -69,6 +70,12 @@ export type LedgerStatus = {
   /** `at` of the newest commit entry, 0 before the first. */
   readonly lastCommitAt: number
   readonly cadenceSeconds: number
+  /** Whether `at` comes from attested time, or from the clock of the machine. */
+  readonly clockAttested: boolean
+  readonly credits: 'host-trusted' | 'signed'
+  /** Numbers of the newest adjustment and drain. */
+  readonly adjustSeq: number
+  readonly drainSeq: number
 }
 
 export type UnlandedStatus = {
@@ -157,6 +164,57 @@ export type GenesisResult =
       readonly ledger: LedgerStatus
     }
 
+export type CreditOutcome =
+  | { readonly kind: 'applied'; readonly reporter: Address; readonly rseq: number; readonly logIndex: number }
+  | { readonly kind: 'refused'; readonly reporter: Address; readonly rseq: number; readonly code: string }
+  /** Taken before, with whatever outcome. */
+  | { readonly kind: 'known'; readonly reporter: Address; readonly rseq: number }
+  /** Not taken: the number may be signed again with a later notAfter. */
+  | { readonly kind: 'expired'; readonly reporter: Address; readonly rseq: number }
+  | { readonly kind: 'gap'; readonly reporter: Address; readonly rseq: number; readonly expected: number }
+
+export type CreditSignedResult = {
+  /** One for each credit, in the order given. */
+  readonly outcomes: readonly CreditOutcome[]
+  readonly nextSeqs: readonly { readonly reporter: Address; readonly nextSeq: number }[]
+  readonly records: readonly ReleasedRecord[]
+  readonly receipts: readonly SignedReceipt[]
+}
+
+export type CreditBatchResult =
+  | {
+      readonly kind: 'ack'
+      readonly nextSeq: number
+      readonly applied: number
+      readonly refused: readonly { readonly rseq: number; readonly code: string }[]
+      readonly records: readonly ReleasedRecord[]
+      /** One for each entry of the batch. */
+      readonly receipts: readonly SignedReceipt[]
+    }
+  | { readonly kind: 'known'; readonly nextSeq: number }
+  | { readonly kind: 'gap'; readonly expected: number }
+
+/** An account in the tree of one header, with its way up to the root: verified by anyone, offline. */
+export type BalanceStatement = {
+  readonly header: Header
+  readonly headerHash: Hash
+  /** As far as the enclave was told; a reader asks the chain for a final Committed with this hash as `next`. */
+  readonly landed: boolean
+  readonly account: {
+    readonly index: number
+    readonly orchestratorId: string
+    readonly recipient: Address
+    readonly creditedWei: Wei
+    readonly paidWei: Wei
+    readonly reservedWei: Wei
+    readonly lastSeq: number
+  }
+  /** Siblings from the leaf upwards, 32 bytes each. */
+  readonly proof: readonly Uint8Array[]
+}
+
+type Released = { readonly records: readonly ReleasedRecord[] }
+
 export type MethodResults = {
   status: StatusResult
   attestation: { readonly document_b64: string }
@@ -171,9 +229,30 @@ export type MethodResults = {
   provision: { readonly address: Address }
   genesis: GenesisResult
   load_state: LoadResult
+  rebuild: LoadResult
   open_session: OpenSessionResult
   session_landed: { readonly phase: Phase }
   apply_events: ApplyEventsResult
+  credit_signed: CreditSignedResult
+  credit_batch: CreditBatchResult
+  skip_sequence: Released & { readonly nextSeq: number }
+  register: Released & { readonly account: number; readonly recipient: Address; readonly regSeq: number }
+  /** Null when a waiting change was withdrawn. */
+  change_recipient: Released & {
+    readonly account: number
+    readonly effectiveSequence: number | null
+    readonly effectiveAt: number | null
+  }
+  set_policy: Released & { readonly policyVersion: number; readonly policyHash: Hash }
+  adjust: Released & { readonly account: number; readonly balanceWei: Wei; readonly adjustSeq: number }
+  drain: Released & { readonly drainSeq: number }
+  journal_reset: Released & { readonly journalSize: number; readonly journalHead: Hash }
+  rotate: SignedCall & {
+    readonly epoch: number
+    readonly head: Hash
+    readonly newAuthority: Address
+    readonly phase: Phase
+  }
   prepare_commit: CommitResult
   resign_commit: CommitResult
   confirm_payout: ConfirmResult
@@ -189,6 +268,22 @@ export type MethodResults = {
     readonly reserved_wei: Wei
     readonly credited_wei: Wei
     readonly paid_wei: Wei
+    /** Number of the newest registration or change that was signed for this account. */
+    readonly registration_seq: number
+    /** A change of recipient that waits until both are reached. */
+    readonly pending_recipient: {
+      readonly recipient: Address
+      readonly effective_sequence: number
+      readonly effective_at: number
+    } | null
+  }
+  prove_balance: BalanceStatement
+  reporter: {
+    readonly reporter: Address
+    /** Whether the policy in force names it. */
+    readonly named: boolean
+    readonly nextSeq: number
+    readonly creditedWei: Wei
   }
   audit_status: {
     readonly audit_address: string

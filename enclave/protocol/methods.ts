@@ -3,10 +3,23 @@
  * in CBOR as byte strings. Amounts are decimal text of wei. Names with underscores are those of the replaced system.
  */
 import { z } from 'zod'
-import type { Address, Hash } from './ids.ts'
-import { fromHexOr, ORCHESTRATOR_ID_BYTES_MAX, toAddress, toHash, toHex, ZERO_ADDRESS } from './ids.ts'
-import type { Wei } from './money.ts'
-import { parseWei } from './money.ts'
+import { ZERO_ADDRESS } from './ids.ts'
+import {
+  address,
+  bytes,
+  claim,
+  count,
+  fees,
+  hash,
+  item,
+  nothing,
+  opening,
+  round,
+  shortText,
+  TEXT_MAX,
+  wei,
+} from './params.ts'
+import { approval, SIGNED_PARAMS } from './signed-params.ts'
 import { PAYOUTS_MAX } from './ticket.ts'
 
 /** The life of an enclave (protocol section 5). */
@@ -20,54 +33,14 @@ export const LINES_BYTES_MAX = 262_144
 export const LINE_BYTES_MAX = 32_768
 /** Records of one `load_state` or `outputs` call; the frame's limit binds as well. */
 export const RECORDS_PER_CALL_MAX = 1_024
+/** Log entries of one `rebuild` call; the frame's limit binds as well. */
+export const ENTRIES_PER_CALL_MAX = 65_536
 /** Roster or opening items of one `genesis` call. */
 export const GENESIS_ITEMS_PER_CALL_MAX = 16_384
-const TEXT_MAX = 4_096
 const BASE64_MAX = 8_388_608
 
-const bytes = z.union([z.instanceof(Uint8Array), z.string()]).transform((value, context): Uint8Array => {
-  const known = typeof value === 'string' ? fromHexOr(value.toLowerCase()) : value
-  if (known !== undefined) return known
-  context.addIssue('expected bytes: 0x hex in JSON, a byte string in CBOR')
-  return z.NEVER
-})
-
-const hash = bytes.transform((value, context): Hash => {
-  if (value.length === 32) return toHash(value)
-  context.addIssue(`expected 32 bytes, got ${value.length}`)
-  return z.NEVER
-})
-
-const address = z.union([z.instanceof(Uint8Array), z.string()]).transform((value, context): Address => {
-  const known =
-    typeof value === 'string' ? toAddress(value) : value.length === 20 ? (toHex(value) as Address) : undefined
-  if (known !== undefined) return known
-  context.addIssue('expected an address of 20 bytes')
-  return z.NEVER
-})
-
-const wei = z.string().transform((value, context): Wei => {
-  try {
-    return parseWei(value)
-  } catch {
-    context.addIssue('expected wei as canonical decimal text')
-    return z.NEVER
-  }
-})
-
-const count = z.number().int().nonnegative()
-const shortText = z.string().max(TEXT_MAX)
-const nothing = z.strictObject({})
-
-const fees = z.strictObject({ gas: count, maxFeePerGasWei: wei, maxPriorityFeePerGasWei: wei })
-const round = z.strictObject({ number: count, hash })
-const claim = z.strictObject({ head: hash, epoch: count, bitmap: hash.nullable() })
 /** A hash stands for a long line alone: for a short one it would have any credit recorded as too long. */
 const line = z.union([bytes, z.strictObject({ hash, bytes: count.min(LINE_BYTES_MAX + 1) })])
-/** Parts of a genesis wait in memory for its last call: 2^18 long names would fill it. */
-const genesisId = z.string().max(ORCHESTRATOR_ID_BYTES_MAX)
-const item = z.strictObject({ id: genesisId, recipient: address })
-const opening = z.strictObject({ id: genesisId, wei, recipient: address.nullable() })
 
 /** Accepted from clients of the replaced system; key release has its own settings now. */
 const oldKeyRelease = {
@@ -117,6 +90,18 @@ export const METHODS = {
       records: z.array(bytes).max(RECORDS_PER_CALL_MAX).default([]),
       blob_b64: z.string().max(BASE64_MAX).optional(),
       claimed: claim.optional(),
+      /** For a log key or configuration other than the log's last one [G5]. */
+      approval: approval.optional(),
+      more: z.boolean().default(false),
+    }),
+  },
+  rebuild: {
+    phases: ['provisioned'],
+    params: z.strictObject({
+      /** The public log from its first entry up to the anchored logSize, in as many calls as it needs. */
+      entries: z.array(bytes).max(ENTRIES_PER_CALL_MAX).default([]),
+      claimed: claim.optional(),
+      approval: approval.optional(),
       more: z.boolean().default(false),
     }),
   },
@@ -131,6 +116,16 @@ export const METHODS = {
       receipts: z.boolean().default(false),
     }),
   },
+  credit_signed: { phases: ['active'], params: SIGNED_PARAMS.credit_signed },
+  credit_batch: { phases: ['active'], params: SIGNED_PARAMS.credit_batch },
+  skip_sequence: { phases: ['active'], params: SIGNED_PARAMS.skip_sequence },
+  register: { phases: ['active'], params: SIGNED_PARAMS.register },
+  change_recipient: { phases: ['active'], params: SIGNED_PARAMS.change_recipient },
+  set_policy: { phases: ['recovering', 'active'], params: SIGNED_PARAMS.set_policy },
+  adjust: { phases: ['active'], params: SIGNED_PARAMS.adjust },
+  drain: { phases: ['active'], params: SIGNED_PARAMS.drain },
+  journal_reset: { phases: ['active'], params: SIGNED_PARAMS.journal_reset },
+  rotate: { phases: ['active'], params: SIGNED_PARAMS.rotate },
   prepare_commit: {
     phases: ['active'],
     params: z.strictObject({
@@ -175,6 +170,8 @@ export const METHODS = {
   export_snapshot: { phases: ['active', 'recovering'], params: z.strictObject({ chunk: count }) },
   export_state: { phases: ['active', 'recovering'], params: nothing },
   balance: { phases: LIVE, params: z.strictObject({ orchestrator_id: shortText }) },
+  prove_balance: { phases: LIVE, params: z.strictObject({ orchestrator_id: shortText }) },
+  reporter: { phases: LIVE, params: z.strictObject({ reporter: address }) },
   audit_status: { phases: LIVE, params: nothing },
   audit_checkpoint: {
     phases: LIVE,
@@ -191,7 +188,7 @@ export const ALIASES: { readonly [name: string]: MethodName } = { prepare_payout
 
 /** Methods of the replaced system that are unsafe: each answers METHOD_RETIRED with its successor. */
 export const RETIRED: { readonly [name: string]: string } = {
-  credit: 'apply_events for journal lines; signed credits have a method of their own, credit_signed',
+  credit: 'apply_events for journal lines, or credit_signed and credit_batch for signed credits',
   apply_delta: 'a negative journal line through apply_events; a quorum adjusts by adjust',
   apply_event: 'apply_events',
   audit_event: 'nothing: entry types are closed, and a note cannot stand for another type',
@@ -200,18 +197,3 @@ export const RETIRED: { readonly [name: string]: string } = {
   sign_message_defunct: 'nothing: the authority signs tickets, sessions and rotations, never a raw hash',
   sign_transaction: 'prepare_commit and open_session: the authority signs calls of the anchor only',
 }
-
-/** Methods whose wire types are final and that a later generation carries: each answers NOT_YET. */
-export const ANNOUNCED: readonly string[] = [
-  'credit_signed',
-  'credit_batch',
-  'skip_sequence',
-  'register',
-  'change_recipient',
-  'set_policy',
-  'adjust',
-  'drain',
-  'journal_reset',
-  'rotate',
-  'rebuild',
-]

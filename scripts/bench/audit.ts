@@ -11,11 +11,13 @@ import type { Body, Entry, EntryType } from '../../enclave/protocol/entry.ts'
 import { encodeEntry } from '../../enclave/protocol/entry.ts'
 import { assert } from '../../enclave/protocol/errors.ts'
 import { installHashes } from '../../enclave/protocol/hash.ts'
+import { PROTOCOL_VERSION } from '../../enclave/protocol/header.ts'
 import { type Address, type Hash, toHash, ZERO_ADDRESS, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import { type Wei, wei } from '../../enclave/protocol/money.ts'
-import { type Policy, policyHash } from '../../enclave/protocol/policy.ts'
+import { type Policy, parsePolicy, policyHash } from '../../enclave/protocol/policy.ts'
 import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
 import { uintWord } from '../../enclave/protocol/words.ts'
+import { NOBODY_GOVERNS } from '../start/policy.ts'
 
 const ENTRIES_DEFAULT = 100_000
 const ACCOUNTS = 1_000
@@ -25,32 +27,39 @@ const RUNS = 3
 const CREDIT_WEI = wei(10n ** 15n)
 const AT_SECONDS = 1_763_600_000
 
-const policy: Policy = {
+const policy: Policy = parsePolicy({
   chainId: 42_161,
   anchor: addressOf(1),
   broker: addressOf(2),
   strategy: 'ticket',
   credits: 'host-trusted',
   treasuryOwner: addressOf(3),
-  thresholdWei: wei(1n),
-  payoutWeiMin: wei(1n),
-  payoutWeiMax: wei(10n ** 18n),
-  commitWeiMax: wei(10n ** 20n),
+  thresholdWei: 1n.toString(),
+  payoutWeiMin: 1n.toString(),
+  payoutWeiMax: (10n ** 18n).toString(),
+  commitWeiMax: (10n ** 20n).toString(),
   payoutsPerCommitMax: PAYOUTS_PER_COMMIT,
   cadenceSeconds: 0,
-  gasPriceWeiMax: wei(10n ** 10n),
+  gasPriceWeiMax: (10n ** 10n).toString(),
   gasMax: 10_000_000,
   signaturesPerSequenceMax: 10,
   backoffSequencesMax: 8,
   accountsMax: 100_000,
-}
+  ...NOBODY_GOVERNS,
+})
 
 /** A log that the auditor accepts; its headers are the auditor's own, which changes nothing about the time to check them. */
 function aLog(entriesMax: number): Uint8Array[] {
   const entries: Uint8Array[] = []
   const replay = newReplay()
   const put = <T extends EntryType>(type: T, body: Body<T>): void => {
-    const bytes = encodeEntry({ v: 1, i: entries.length, at: AT_SECONDS + entries.length, type, body } as Entry)
+    const bytes = encodeEntry({
+      v: PROTOCOL_VERSION,
+      i: entries.length,
+      at: AT_SECONDS + entries.length,
+      type,
+      body,
+    } as Entry)
     const findings = step(replay, bytes, entries.length)
     assert(findings.length === 0, `a log without findings, got ${JSON.stringify(findings[0])}`)
     entries.push(bytes)

@@ -13,6 +13,7 @@ import { type EnclaveClient, openEnclaveClient } from '../../host/enclave-client
 import { startEnclave } from '../../host/enclave-process.ts'
 import { openLog } from '../../host/log.ts'
 import { pythonJson } from '../journal/python-form.ts'
+import { NOBODY_GOVERNS } from '../start/policy.ts'
 
 export type BenchLedger = {
   readonly client: EnclaveClient
@@ -198,6 +199,7 @@ function policyOf() {
     signaturesPerSequenceMax: 100,
     backoffSequencesMax: 64,
     accountsMax: 2 ** 17 - 1,
+    ...NOBODY_GOVERNS,
   }
 }
 

@@ -27,6 +27,22 @@ const SIGNATURES_PER_SEQUENCE_MAX = 100
 const BACKOFF_SEQUENCES_MAX = 1_024
 const ACCOUNTS_MAX = 2 ** 17 - 1
 
+const UNCAPPED_WEI = (2n ** 120n).toString()
+
+/** Default deny: nobody signs anything for such a ledger, its policy stays as it is, and no window binds. */
+export const NOBODY_GOVERNS = {
+  windowSeconds: 86_400,
+  recipientWindowWeiMax: UNCAPPED_WEI,
+  rollingWeiMax: UNCAPPED_WEI,
+  deniedRecipients: [],
+  admins: [],
+  quorum: 0,
+  registrars: [],
+  registration: { registrar: false, self: false, credit: false },
+  reporters: [],
+  journal: { windowWeiMax: UNCAPPED_WEI, lifetimeWeiMax: UNCAPPED_WEI },
+}
+
 /** The files genesis.json and enclave.json of a ledger; the second is bound to the first by its hash. */
 export function genesisFiles(place: LedgerPlace, roster: readonly RosterItem[]) {
   const policy = policyOf(place)
@@ -55,5 +71,6 @@ function policyOf({ chainId, anchor, broker, treasuryOwner }: LedgerPlace) {
     signaturesPerSequenceMax: SIGNATURES_PER_SEQUENCE_MAX,
     backoffSequencesMax: BACKOFF_SEQUENCES_MAX,
     accountsMax: ACCOUNTS_MAX,
+    ...NOBODY_GOVERNS,
   }
 }

@@ -14,6 +14,7 @@ import { type Address, fromHex, type Hash, ZERO_HASH } from '../../enclave/proto
 import { wei } from '../../enclave/protocol/money.ts'
 import type { Policy } from '../../enclave/protocol/policy.ts'
 import { randomBytes } from '../../enclave/shell/entropy.ts'
+import { UNGOVERNED } from './governance.ts'
 
 const ETHER_WEI = 10n ** 18n
 
@@ -40,6 +41,7 @@ export function aPolicy(over: Partial<Policy> = {}): Policy {
     signaturesPerSequenceMax: 8,
     backoffSequencesMax: 16,
     accountsMax: 10_000,
+    ...UNGOVERNED,
     ...over,
   }
 }

@@ -20,6 +20,7 @@ import { openIngest } from '../../workers/1-ingest/worker.ts'
 import { openPrepare } from '../../workers/2-prepare/worker.ts'
 import { openBroadcast } from '../../workers/3-broadcast/worker.ts'
 import { openConfirm } from '../../workers/4-confirm/worker.ts'
+import { UNGOVERNED_JSON } from '../builders/governance.ts'
 
 const AUDITOR = join(import.meta.dirname, '..', '..', 'auditor', 'main.ts')
 const ROUND_LENGTH_BLOCKS = 5_760n
@@ -68,6 +69,7 @@ export function policyOf({ deployment }: Ground) {
     signaturesPerSequenceMax: 100,
     backoffSequencesMax: 64,
     accountsMax: 10_000,
+    ...UNGOVERNED_JSON,
   }
 }
 

@@ -21,6 +21,7 @@ import type { FaultPlan } from '../../scripts/chain/faults.ts'
 import { appointAuthority, fundGasFloat, setupChain } from '../../scripts/chain/setup.ts'
 import { type RunningChain, startChain } from '../../scripts/chain/start.ts'
 import { type Redis, startRedis } from '../../scripts/redis/redis.ts'
+import { UNGOVERNED_JSON } from '../builders/governance.ts'
 
 export const ROOT = join(import.meta.dirname, '..', '..')
 export const PAYEES = 3
@@ -234,6 +235,7 @@ function policyOf(deployment: { chainId: number; anchor: string; broker: string 
     signaturesPerSequenceMax: 100,
     backoffSequencesMax: 64,
     accountsMax: 10_000,
+    ...UNGOVERNED_JSON,
   }
 }
 

@@ -15,6 +15,7 @@ import { EntryReader } from '../../host/entry-reader.ts'
 import { readSealed } from '../../host/load-plan.ts'
 import { openLog } from '../../host/log.ts'
 import { openRecordStore, type RecordStore } from '../../host/records.ts'
+import { UNGOVERNED_JSON } from '../builders/governance.ts'
 
 const ANCHOR = `0x${'a1'.repeat(20)}` as Address
 const FEES = { gas: 100_000, maxFeePerGasWei: '1', maxPriorityFeePerGasWei: '0' }
@@ -227,6 +228,7 @@ const POLICY = {
   signaturesPerSequenceMax: 100,
   backoffSequencesMax: 64,
   accountsMax: 100,
+  ...UNGOVERNED_JSON,
 }
 
 function configure(root: string): HostConfig {

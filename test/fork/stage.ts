@@ -20,6 +20,7 @@ import type { KeyFile } from '../../host/boot.ts'
 import { type AnchorFacts, type Chain, openChain, type RoundFacts } from '../../host/chain.ts'
 import { readArtifact } from '../../scripts/chain/world.ts'
 import type { Upstream } from '../../scripts/fork/upstream.ts'
+import { UNGOVERNED_JSON } from '../builders/governance.ts'
 import { keyOf } from '../contracts/wire.ts'
 import { findLivepeer, findPayees, type Livepeer, leaveRound, openRound } from './livepeer.ts'
 import { type Fork, type ForkClient, openFork } from './network.ts'
@@ -158,6 +159,7 @@ function genesisOf(fork: Fork, anchor: Address, { broker }: Livepeer, roster: St
     signaturesPerSequenceMax: 100,
     backoffSequencesMax: 64,
     accountsMax: 1_000,
+    ...UNGOVERNED_JSON,
   })
   return { policy, roster, openings: [], journalSize: 0, journalHead: ZERO_HASH }
 }

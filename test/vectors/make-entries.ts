@@ -1,8 +1,10 @@
 /** One example of every body, as the formats spell them; entries.json pins their bytes. */
 import type { Entry } from '../../enclave/protocol/entry.ts'
+import { PROTOCOL_VERSION } from '../../enclave/protocol/header.ts'
 import type { Address, Hash } from '../../enclave/protocol/ids.ts'
 import type { Wei } from '../../enclave/protocol/money.ts'
 import type { Policy } from '../../enclave/protocol/policy.ts'
+import { UNGOVERNED } from '../builders/governance.ts'
 
 const wei = (value: bigint): Wei => value as Wei
 const hash = (byte: string): Hash => `0x${byte.repeat(32)}` as Hash
@@ -28,6 +30,7 @@ const policy: Policy = {
   signaturesPerSequenceMax: 20,
   backoffSequencesMax: 64,
   accountsMax: 100_000,
+  ...UNGOVERNED,
 }
 
 const header = {
@@ -125,10 +128,6 @@ const BODIES: Bodies = {
       recipientSignature: signature,
     },
   },
-  'register-credit': {
-    type: 'register',
-    body: { source: 'credit', ...account, recipient: address('d1'), reporter: address('d2'), rseq: 5 },
-  },
   'register-change': {
     type: 'register',
     body: {
@@ -202,7 +201,14 @@ const BODIES: Bodies = {
   },
   'refuse-signed': {
     type: 'refuse',
-    body: { source: 'signed', reporter: address('d2'), rseq: 7, hash: hash('26'), code: 'RECIPIENT_MISMATCH' },
+    body: {
+      source: 'signed',
+      reporter: address('d2'),
+      rseq: 7,
+      hash: hash('26'),
+      code: 'RECIPIENT_MISMATCH',
+      signature,
+    },
   },
   'refuse-skipped': {
     type: 'refuse',
@@ -234,7 +240,15 @@ const BODIES: Bodies = {
   },
   rotate: {
     type: 'rotate',
-    body: { epoch: 4, authority: address('f2'), logKey: hash('04'), config: hash('02'), imageDigest: hash('00') },
+    body: {
+      epoch: 4,
+      authority: address('f2'),
+      logKey: hash('04'),
+      config: hash('02'),
+      imageDigest: hash('00'),
+      notAfter: 1_800_000_000,
+      signatures,
+    },
   },
   reset: {
     type: 'reset',
@@ -245,5 +259,5 @@ const BODIES: Bodies = {
 
 /** Every example by name, each at another place and time. */
 export const ENTRIES: readonly (readonly [name: string, entry: Entry])[] = Object.entries(BODIES).map(
-  ([name, { type, body }], i) => [name, { v: 1, i, at: 1_763_600_000 + i, type, body } as Entry],
+  ([name, { type, body }], i) => [name, { v: PROTOCOL_VERSION, i, at: 1_763_600_000 + i, type, body } as Entry],
 )

@@ -15,6 +15,7 @@ import { toHash, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import type { Wei } from '../../../enclave/protocol/money.ts'
 import type { Policy } from '../../../enclave/protocol/policy.ts'
 import { uintWord, utf8 } from '../../../enclave/protocol/words.ts'
+import { UNGOVERNED } from '../../builders/governance.ts'
 
 const AT_SECONDS = 1_763_600_000
 const BUDGET_WEI = (10n ** 24n) as Wei
@@ -52,6 +53,7 @@ export function aPolicy(changes: Partial<Policy> = {}): Policy {
     signaturesPerSequenceMax: 10,
     backoffSequencesMax: 8,
     accountsMax: 1_000,
+    ...UNGOVERNED,
     ...changes,
   }
 }

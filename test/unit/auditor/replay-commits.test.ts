@@ -1,7 +1,7 @@
 import { assert } from 'chai'
 import { summary } from '../../../auditor/replay.ts'
 import { type Body, encodeEntry } from '../../../enclave/protocol/entry.ts'
-import { headerHash } from '../../../enclave/protocol/header.ts'
+import { headerHash, PROTOCOL_VERSION } from '../../../enclave/protocol/header.ts'
 import { toHash, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import type { Wei } from '../../../enclave/protocol/money.ts'
 import { uintWord } from '../../../enclave/protocol/words.ts'
@@ -257,8 +257,17 @@ describe('auditor: settle, void and open', () => {
     const { entries } = new LogBuilder()
     const { logKey, config } = decodedBody(entries[0] as Uint8Array) as Body<'genesis'>
     const rotation = (changes: object) => {
-      const body = { epoch: 2, authority: addressOf(0xd2), logKey, config, imageDigest: ZERO_HASH, ...changes }
-      return [...entries, encodeEntry({ v: 1, i: 1, at: 1_763_600_001, type: 'rotate', body })]
+      const body = {
+        epoch: 2,
+        authority: addressOf(0xd2),
+        logKey,
+        config,
+        imageDigest: ZERO_HASH,
+        notAfter: 0,
+        signatures: [],
+        ...changes,
+      }
+      return [...entries, encodeEntry({ v: PROTOCOL_VERSION, i: 1, at: 1_763_600_001, type: 'rotate', body })]
     }
     assert.equal(firstFinding(rotation({})), 'clean')
     refuses(rotation({ logKey: hashOf(1) }), 1, 'ROTATE_FIELD', 'logKey')

@@ -2,6 +2,7 @@ import { assert } from 'chai'
 import { addAccount } from '../../../auditor/naive/ledger.ts'
 import { accounts, expectedHeader, step, summary } from '../../../auditor/replay.ts'
 import { type Entry, encodeEntry } from '../../../enclave/protocol/entry.ts'
+import { PROTOCOL_VERSION } from '../../../enclave/protocol/header.ts'
 import { ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import { addressOf, aFullLog, aPolicy, changed, decodedBody, indicesOf, LogBuilder } from './log-builder.ts'
 import { firstFinding, refuses, replayOf } from './log-judge.ts'
@@ -123,7 +124,7 @@ describe('auditor: replay of a forged log', () => {
 
   it('refuses types that need the word of someone whom the policy does not name', () => {
     const log = new LogBuilder()
-    const base = { v: 1, i: 1, at: 1_763_600_000 }
+    const base = { v: PROTOCOL_VERSION, i: 1, at: 1_763_600_000 }
     const signature = `0x${'11'.repeat(65)}` as const
     const claims: { type: string; body: unknown }[] = [
       { type: 'reset', body: { atSize: 0, atHead: ZERO_HASH, newHead: ZERO_HASH, notAfter: 1, signatures: [] } },

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { type Entry, encodeEntry } from '../../../enclave/protocol/entry.ts'
-import { foldHead, type Header, headerHash } from '../../../enclave/protocol/header.ts'
+import { foldHead, type Header, headerHash, PROTOCOL_VERSION } from '../../../enclave/protocol/header.ts'
 import { type Address, type Hash, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import { wei } from '../../../enclave/protocol/money.ts'
 import { isFinal, matches, STANDING_AT_GENESIS, standingAfter } from '../../../host/prefix.ts'
@@ -31,7 +31,7 @@ function commit(sequence: number, prev: Hash): { entry: Entry; hash: Hash } {
     imageDigest: ZERO_HASH,
   }
   return {
-    entry: { v: 1, i: 3, at: 0, type: 'commit', body: { header, hash: headerHash(header) } },
+    entry: { v: PROTOCOL_VERSION, i: 3, at: 0, type: 'commit', body: { header, hash: headerHash(header) } },
     hash: headerHash(header),
   }
 }
@@ -44,7 +44,7 @@ function reserve(sequence: number, count: number): Entry {
     wei: wei(5n),
     kind: 'ticket' as const,
   }))
-  return { v: 1, i: 2, at: 0, type: 'reserve', body: { sequence, payouts } }
+  return { v: PROTOCOL_VERSION, i: 2, at: 0, type: 'reserve', body: { sequence, payouts } }
 }
 
 const first = commit(1, ZERO_HASH)
@@ -71,12 +71,18 @@ describe('which stored prefix leads to a head', () => {
 
   it('asks for the very head once the commit is settled or voided', () => {
     const head = foldHead(first.hash, 3n)
-    const settle: Entry = { v: 1, i: 4, at: 0, type: 'settle', body: { sequence: 1, bitmap: bits('3'), head } }
+    const settle: Entry = {
+      v: PROTOCOL_VERSION,
+      i: 4,
+      at: 0,
+      type: 'settle',
+      body: { sequence: 1, bitmap: bits('3'), head },
+    }
     const settled = standingAfter(paying, [encodeEntry(settle)])
     expect(matches(settled, claim(head, bits('3')))).to.deep.equal({ bitmap: null })
     expect(matches(settled, claim(ZERO_HASH))).to.equal(undefined)
     const voided = standingAfter(paying, [
-      encodeEntry({ v: 1, i: 4, at: 0, type: 'void', body: { sequence: 1, head: ZERO_HASH } }),
+      encodeEntry({ v: PROTOCOL_VERSION, i: 4, at: 0, type: 'void', body: { sequence: 1, head: ZERO_HASH } }),
     ])
     expect(matches(voided, claim(ZERO_HASH))).to.deep.equal({ bitmap: null })
     expect(matches(voided, claim(head, bits('3')))).to.equal(undefined)
@@ -90,7 +96,7 @@ describe('which stored prefix leads to a head', () => {
   })
 
   it('reads on past entries that say nothing about the head', () => {
-    const note: Entry = { v: 1, i: 9, at: 0, type: 'note', body: { text: 'commit' } }
+    const note: Entry = { v: PROTOCOL_VERSION, i: 9, at: 0, type: 'note', body: { text: 'commit' } }
     expect(standingAfter(paying, [encodeEntry(note)])).to.deep.equal(paying)
   })
 })

@@ -29,7 +29,7 @@ function take(state: State, ...lines: Line[]): ReturnType<typeof takeLines> {
 }
 
 function verdict(line: Line): string {
-  const judged = judgeLine(aState(), line, lineHash(line))
+  const judged = judgeLine(aState(), line, lineHash(line), 2_000)
   return judged.type === 'refuse' ? (judged.body as { code: string }).code : judged.type
 }
 

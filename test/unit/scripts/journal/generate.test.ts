@@ -17,12 +17,13 @@ const EMPTY = {
   journalSize: 0,
   byId: new Map(),
   accounts: [],
-  policy: { accountsMax: 100 },
+  policy: { accountsMax: 100, journal: { windowWeiMax: 2n ** 120n, lifetimeWeiMax: 2n ** 120n } },
+  journalUse: { creditedWei: 0n, window: [] },
   creditedWei: 0n,
 } as unknown as State
 
 function verdictOf(line: Uint8Array): string {
-  const verdict = judgeLine(EMPTY, line, lineHash(line))
+  const verdict = judgeLine(EMPTY, line, lineHash(line), 0)
   return verdict.type === 'refuse' && verdict.body.source === 'journal' ? verdict.body.code : verdict.type
 }
 

@@ -1,12 +1,13 @@
 import { expect } from 'chai'
 import type { Entry } from '../../../../enclave/protocol/entry.ts'
+import { PROTOCOL_VERSION } from '../../../../enclave/protocol/header.ts'
 import { figuresOfLog } from '../../../../scripts/start/log-figures.ts'
 
 const HASH = `0x${'11'.repeat(32)}`
 let at = 0
 
 function entry(type: string, body: object): Entry {
-  return { v: 1, i: at++, at: 0, type, body } as unknown as Entry
+  return { v: PROTOCOL_VERSION, i: at++, at: 0, type, body } as unknown as Entry
 }
 
 const register = (account: number, id: string) => entry('register', { source: 'roster', account, id, recipient: HASH })
