@@ -178,13 +178,7 @@ function stateOf(head: Head, stored: readonly StoredAccount[], windows: readonly
     servedIndex: head.servedIndex,
     genesisLeft: { roster: head.genesisRosterLeft, openings: head.genesisOpeningsLeft },
     accountsWithoutRecipient: accounts.filter((account) => account.recipient === ZERO_ADDRESS).length,
-    due: newDueIndex(),
-    reporters: new Map(
-      head.reporters.map(({ reporter, ...use }) => [reporter, { ...use, window: thawed(use.window) }]),
-    ),
-    journalUse: { creditedWei: head.journalUse.creditedWei, window: thawed(head.journalUse.window) },
-    paidTo: new Map(windows.map(({ recipient, window }) => [recipient, thawed(window)])),
-    paidToAll: thawed(head.paidToAll),
+    ...usesOf(head, windows),
     adjustSeq: head.adjustSeq,
     drainSeq: head.drainSeq,
   }
