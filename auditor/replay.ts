@@ -99,14 +99,18 @@ function applyTo(replay: Replay, ledger: Ledger, entry: Entry): void {
 }
 
 /** Roster and openings follow genesis at once; a commit follows its reserve entry at once. */
-function demandOrder(replay: Replay, ledger: Ledger, { type }: Entry): void {
+function demandOrder(replay: Replay, ledger: Ledger, { type, body }: Entry): void {
   if (ledger.reserve !== null) {
     const { sequence } = ledger.reserve
     if (!demandEqual(replay, 'ENTRY_ORDER', `after reserve ${sequence}`, 'commit', type)) ledger.reserve = null
   }
   if (ledger.rosterLeft === 0 && ledger.openingsLeft === 0) return
+  // A credit of the journal is none of genesis: it may not stand between openings.
+  const source = 'source' in body ? body.source : ''
+  const part = ledger.rosterLeft > 0 ? 'roster' : 'opening'
   const expected = ledger.rosterLeft > 0 ? 'register' : ledger.opening === null ? 'register or credit' : 'credit'
-  demand(replay, expected.includes(type), 'ENTRY_ORDER', 'after genesis', expected, type)
+  const fits = expected.includes(type) && source === part
+  demand(replay, fits, 'ENTRY_ORDER', 'after genesis', `${expected} from ${part}`, `${type} ${source}`.trim())
 }
 
 export type Summary = {

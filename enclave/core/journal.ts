@@ -4,11 +4,10 @@ import { REASON_BYTES_MAX } from '../protocol/entry.ts'
 import { CodedError } from '../protocol/errors.ts'
 import { sha256 } from '../protocol/hash.ts'
 import type { Hash } from '../protocol/ids.ts'
-import { ORCHESTRATOR_ID_BYTES_MAX, toHash } from '../protocol/ids.ts'
+import { HASH_BYTES, ORCHESTRATOR_ID_BYTES_MAX, toHash } from '../protocol/ids.ts'
 import { LINE_BYTES_MAX } from '../protocol/methods.ts'
 import { AMOUNT_WEI_LIMIT, LEDGER_WEI_LIMIT, parseEther, sameEther, type Wei } from '../protocol/money.ts'
 import { parseStrictJson } from '../protocol/strict-json.ts'
-import { utf8 } from '../protocol/words.ts'
 import { passesCap } from './caps.ts'
 import { balanceWei, type State } from './state.ts'
 
@@ -27,11 +26,13 @@ const BALANCE_EVENT = 'set_balance'
 
 /** journalHead' = sha256(journalHead ‖ sha256(line with its newline)). */
 export function nextJournalHead(head: Uint8Array, lineHash: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(64)
   joined.set(head)
-  joined.set(lineHash, 32)
+  joined.set(lineHash, HASH_BYTES)
   return sha256(joined)
 }
+
+/** Laid out here and hashed at once. */
+const joined = new Uint8Array(2 * HASH_BYTES)
 
 export function lineHash(line: Line): Hash {
   return line instanceof Uint8Array ? toHash(sha256(line)) : line.hash
@@ -76,7 +77,7 @@ function readFields(line: Uint8Array): Fields {
 
 /** Refuses ORCHESTRATOR_ID. */
 export function checkId(id: string): void {
-  const size = id.isWellFormed() ? utf8(id).length : 0
+  const size = id.isWellFormed() ? utf8Bytes(id) : 0
   if (size < 1 || size > ORCHESTRATOR_ID_BYTES_MAX)
     throw new CodedError('ORCHESTRATOR_ID', 'an id of 1 to 128 bytes of UTF-8')
 }
@@ -85,6 +86,8 @@ export function checkId(id: string): void {
 function checkDelta(amount: string, delta: unknown): void {
   if (delta === undefined || delta === null) return
   if (typeof delta !== 'string') throw new CodedError('LINE_FIELD', 'delta')
+  // The same text: whether it is an amount at all is judged where it is read.
+  if (delta === amount) return
   if (!sameEther(amount, delta)) throw new CodedError('AMOUNT_CONFLICT', 'delta and amount differ')
 }
 
@@ -92,8 +95,19 @@ function checkDelta(amount: string, delta: unknown): void {
 function shortReason(reason: string): string {
   if (!reason.isWellFormed()) throw new CodedError('LINE_FIELD', 'reason')
   let short = reason.slice(0, REASON_BYTES_MAX)
-  while (!short.isWellFormed() || utf8(short).length > REASON_BYTES_MAX) short = short.slice(0, -1)
+  while (!short.isWellFormed() || utf8Bytes(short) > REASON_BYTES_MAX) short = short.slice(0, -1)
   return short
+}
+
+/** The length in UTF-8 of well-formed text, without making its bytes. */
+function utf8Bytes(text: string): number {
+  let size = text.length
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    // A pair of surrogates is two units and four bytes, so each counts two.
+    if (unit > 0x7f) size += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
+  }
+  return size
 }
 
 function judgeFields(state: State, fields: Fields, hash: Hash, atSeconds: number): LineVerdict {

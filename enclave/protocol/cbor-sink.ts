@@ -13,17 +13,50 @@ export const TAG = 6
 export type Sink = { bytes: Uint8Array; length: number; readonly bigintAsText: boolean }
 
 const SINK_BYTES_MIN = 256
+/** A buffer that grew beyond this is not kept for the next encoder. */
+const SPARE_BYTES_MAX = 1_048_576
+/** V8 keeps arrays up to this size in its own heap: nothing is cheaper. */
+const HEAP_BYTES_MAX = 64
+const BLOCK_BYTES = 65_536
+/** What is larger has memory of its own, so that it can be freed alone. */
+const BLOCK_PART_BYTES_MAX = 4_096
 const UINT64_LIMIT = 2n ** 64n
 const UINT32_LIMIT = 2 ** 32
 const encoder = new TextEncoder()
 
+/** One buffer serves encoders one after another; an encoder within another finds it taken, and makes its own. */
+let spare: Uint8Array | undefined
+
 export function newSink(bigintAsText: boolean): Sink {
-  return { bytes: new Uint8Array(SINK_BYTES_MIN), length: 0, bigintAsText }
+  const bytes = spare ?? new Uint8Array(SINK_BYTES_MIN)
+  spare = undefined
+  return { bytes, length: 0, bigintAsText }
 }
 
-/** A copy of what was written. */
+/** A copy of what was written. The sink is not written to any more. */
 export function finish(sink: Sink): Uint8Array {
-  return sink.bytes.slice(0, sink.length)
+  if (sink.bytes.length <= SPARE_BYTES_MAX) spare = sink.bytes
+  return copyOf(sink.bytes, 0, sink.length)
+}
+
+let block = new Uint8Array(BLOCK_BYTES)
+let blockAt = 0
+
+/**
+ * A copy of bytes[start..end) that nobody else writes to. Small copies lie side by side in a block, since an allocation
+ * for each costs more than all that is done with it: their `buffer` holds other bytes too.
+ */
+export function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const size = end - start
+  if (size <= HEAP_BYTES_MAX || size > BLOCK_PART_BYTES_MAX) return bytes.slice(start, end)
+  if (blockAt + size > BLOCK_BYTES) {
+    block = new Uint8Array(BLOCK_BYTES)
+    blockAt = 0
+  }
+  const copy = block.subarray(blockAt, blockAt + size)
+  copy.set(bytes.subarray(start, end))
+  blockAt += size
+  return copy
 }
 
 export function writeNumber(sink: Sink, value: number): void {

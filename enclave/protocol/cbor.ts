@@ -6,6 +6,7 @@
 import {
   ARRAY,
   BYTES,
+  copyOf,
   finish,
   MAP,
   NEGATIVE,
@@ -215,7 +216,7 @@ function readValue(reader: Reader, depth: number): CborValue {
     case NEGATIVE:
       return negative(readArgument(reader, initial))
     case BYTES:
-      return readBytes(reader, initial).slice()
+      return readBytes(reader, initial)
     case TEXT:
       return readText(reader, initial)
     case ARRAY:
@@ -294,7 +295,7 @@ function readLength(reader: Reader, initial: number, unitBytes: number): number 
 function readBytes(reader: Reader, initial: number): Uint8Array {
   const length = readLength(reader, initial, 1)
   reader.at += length
-  return reader.bytes.subarray(reader.at - length, reader.at)
+  return copyOf(reader.bytes, reader.at - length, reader.at)
 }
 
 function readText(reader: Reader, initial: number): string {

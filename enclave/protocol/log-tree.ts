@@ -28,22 +28,26 @@ export const EMPTY_LOG_ROOT: Uint8Array = sha256(new Uint8Array(0))
 
 const LEAF_PREFIX = 0
 const NODE_PREFIX = 1
+/** Nearly every entry is shorter; others are laid out in an array of their own. */
+const LEAF_BYTES_COMMON = 4_096
+
+/** What is hashed is laid out here and read at once: an array for each call would cost as much as the hash. */
+const nodeBytes = new Uint8Array(1 + 2 * HASH_BYTES).fill(NODE_PREFIX)
+const leafBytes = new Uint8Array(LEAF_BYTES_COMMON).fill(LEAF_PREFIX)
 
 /** SHA-256(0x00 ‖ entry): 32 bytes. */
 export function leafHash(entry: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(1 + entry.length)
-  bytes[0] = LEAF_PREFIX
+  const size = 1 + entry.length
+  const bytes = size <= leafBytes.length ? leafBytes.subarray(0, size) : new Uint8Array(size)
   bytes.set(entry, 1)
   return sha256(bytes)
 }
 
 /** SHA-256(0x01 ‖ left ‖ right): 32 bytes. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(1 + 2 * HASH_BYTES)
-  bytes[0] = NODE_PREFIX
-  bytes.set(left, 1)
-  bytes.set(right, 1 + HASH_BYTES)
-  return sha256(bytes)
+  nodeBytes.set(left, 1)
+  nodeBytes.set(right, 1 + HASH_BYTES)
+  return sha256(nodeBytes)
 }
 
 /** The root over all leaf hashes at once: 2n hashes and no state, for batches and for those who replay. */

@@ -6,7 +6,7 @@ import { hash } from 'node:crypto'
 import { createKeccak } from 'hash-wasm'
 import { assert } from '../protocol/errors.ts'
 import { type HashFunction, installHashes } from '../protocol/hash.ts'
-import { toHex } from '../protocol/ids.ts'
+import { HASH_BYTES, toHex } from '../protocol/ids.ts'
 
 const KECCAK_BITS = 256
 /** keccak-256 and SHA-256 of no bytes: a build that computes anything else must not hash money. */
@@ -27,8 +27,10 @@ async function wasmKeccak256(): Promise<HashFunction> {
   return (bytes) => keccak.init().update(bytes).digest('binary')
 }
 
-/** A plain array over the digest: the slice() of a Buffer would share memory. */
+/** The digest comes as text of one byte a character: a Buffer lives outside V8's heap, and making one costs more than the hash. */
 function opensslSha256(bytes: Uint8Array): Uint8Array {
-  const digest = hash('sha256', bytes, 'buffer')
-  return new Uint8Array(digest.buffer, digest.byteOffset, digest.byteLength)
+  const text = hash('sha256', bytes, 'binary')
+  const digest = new Uint8Array(HASH_BYTES)
+  for (let at = 0; at < HASH_BYTES; at++) digest[at] = text.charCodeAt(at)
+  return digest
 }

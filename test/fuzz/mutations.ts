@@ -1,7 +1,8 @@
 /** Damage to valid requests, all of it drawn from dice: to the values before they are encoded, and to the bytes afterwards. */
-import { type CborInput, encodeCbor } from '../../enclave/protocol/cbor.ts'
+import { type CborInput, decodeCbor, encodeCbor } from '../../enclave/protocol/cbor.ts'
 import { toHex } from '../../enclave/protocol/ids.ts'
 import type { Dice } from '../../scripts/journal/dice.ts'
+import { bytesOf, textOf } from './engine/target.ts'
 
 export type Value = CborInput
 export type Fields = { [key: string]: Value }
@@ -11,6 +12,7 @@ const VALUES_KEPT = 3
 const VALUE_CHANGES_MAX = 3
 const BYTE_CHANGES_MAX = 4
 const RANDOM_BYTES_MAX = 300
+const FIRST_BYTE_JSON = 0x7b
 const FIRST_BYTES = [0x7b, 0xa0, 0xa2, 0xbf, 0xb9, 0x9a, 0x00]
 /** Heads of CBOR that announce too much, or that no reader of ours takes. */
 const LOADED_BYTES = [0x00, 0x1b, 0x3b, 0x5b, 0x7f, 0x9a, 0x9f, 0xbf, 0xc0, 0xf7, 0xfb, 0xff, 0x22, 0x5c, 0x7b, 0x2c]
@@ -58,7 +60,7 @@ export function requestOf(dice: Dice, method: string, params: Fields): Uint8Arra
   const message: Fields = { method, params: copyOf(params) }
   const changes = dice.between(-VALUES_KEPT + 1, VALUE_CHANGES_MAX)
   for (let change = 0; change < changes; change++) changeValue(dice, dice.below(20) === 0 ? message : message['params'])
-  const bytes = dice.below(2) === 0 ? encodeCbor(message) : new TextEncoder().encode(jsonText(dice, message))
+  const bytes = dice.below(2) === 0 ? encodeCbor(message) : jsonBytes(dice, message)
   return dice.below(4) === 0 ? changeBytes(dice, bytes) : bytes
 }
 
@@ -69,6 +71,63 @@ export function randomBytes(dice: Dice): Uint8Array {
   )
   if (bytes.length > 0 && dice.below(4) > 0) bytes[0] = dice.pick(FIRST_BYTES)
   return bytes
+}
+
+/** A copy in which one to three things are changed, somewhere inside. A value without an inside is replaced. */
+export function changedValue(dice: Dice, value: Value): Value {
+  const root: Fields = { root: copyOf(value) }
+  const changes = dice.between(1, VALUE_CHANGES_MAX)
+  for (let change = 0; change < changes; change++) {
+    const inner = root['root']
+    if (typeof inner === 'object' && inner !== null && dice.below(24) > 0) changeValue(dice, inner)
+    else root['root'] = dice.below(3) === 0 ? aValue(dice) : nearby(dice, inner as Value)
+  }
+  return root['root'] as Value
+}
+
+/** The bytes of CBOR or JSON with values changed inside; bytes of neither are changed as bytes. */
+export function changeInside(dice: Dice, bytes: Uint8Array): Uint8Array {
+  try {
+    if (bytes[0] === FIRST_BYTE_JSON) return jsonBytes(dice, changedValue(dice, JSON.parse(textOf(bytes)) as Value))
+    return encodeCbor(changedValue(dice, decodeCbor(bytes, { canonical: false })))
+  } catch {
+    // No longer what it was, or what was put in has no such form.
+    return changeBytes(dice, bytes)
+  }
+}
+
+/** One value inside changed to another of its kind: what checks forms lets it pass, what checks meaning must not. */
+export function changeMeaning(dice: Dice, value: Value): Value {
+  if (Array.isArray(value)) {
+    const at = dice.below(value.length)
+    return value.map((item: Value, index) => (index === at ? changeMeaning(dice, item) : item))
+  }
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return sibling(dice, value)
+  const chosen = dice.pick(Object.keys(value))
+  const pairs = Object.entries(value).map(([key, inner]) => [
+    key,
+    key === chosen ? changeMeaning(dice, inner as Value) : inner,
+  ])
+  return Object.fromEntries(pairs)
+}
+
+function sibling(dice: Dice, value: Value): Value {
+  if (typeof value === 'number') return Math.max(0, value + dice.pick([-2, -1, 1, 2]))
+  if (typeof value === 'boolean') return !value
+  if (value instanceof Uint8Array) {
+    const changed = value.slice()
+    const at = dice.below(changed.length)
+    if (changed.length > 0) changed[at] = (changed[at] as number) ^ (1 << dice.below(8))
+    return dice.below(6) === 0 ? new Uint8Array(value.length) : changed
+  }
+  if (typeof value !== 'string') return value
+  if (!/^-?[0-9]+$/.test(value)) return dice.below(2) === 0 ? `${value}x` : value.slice(1).toWellFormed()
+  return dice.below(4) === 0 ? (-BigInt(value)).toString() : (BigInt(value) + BigInt(dice.pick([-1, 1]))).toString()
+}
+
+/** JSON of a value, in one of the ways in which other programs write it. */
+export function jsonBytes(dice: Dice, value: Value): Uint8Array {
+  return bytesOf(jsonText(dice, value))
 }
 
 function copyOf(value: Value): Value {
@@ -134,7 +193,7 @@ export function changeBytes(dice: Dice, bytes: Uint8Array): Uint8Array {
 }
 
 /** JSON as another program would write it: numbers with a point or an exponent, and spaces. */
-function jsonText(dice: Dice, message: Fields): string {
+function jsonText(dice: Dice, message: Value): string {
   const text = JSON.stringify(message, (_, value) => {
     if (value instanceof Uint8Array) return toHex(value)
     return typeof value === 'bigint' ? Number(value) : value

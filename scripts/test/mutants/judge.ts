@@ -1,0 +1,80 @@
+/** Runs one test file of a copy and tells a test that says no from a copy that is merely broken. */
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { signalGroup } from '../group.ts'
+import type { Copy } from './copy.ts'
+
+export type Verdict =
+  /** A test found the protection missing: its title. */
+  | { readonly kind: 'killed'; readonly by: string }
+  /** Every test passed. */
+  | { readonly kind: 'survived' }
+  /** Something failed that is no finding: a file that does not load, a hook, a crash, a test that never ended. */
+  | { readonly kind: 'broken'; readonly why: string }
+
+type Failure = { readonly fullTitle: string; readonly title: string; readonly err: { readonly stack?: string } }
+type Report = {
+  readonly stats: { readonly tests: number; readonly passes: number }
+  readonly failures: readonly Failure[]
+}
+
+const FILE_MS_MAX = 180_000
+const HOOK_FORM = /^"(before|after)( all| each)" hook/
+const FINDING_FORM = /^AssertionError\b/
+const WHY_CHARACTERS_MAX = 300
+
+export async function judge(copy: Copy, test: string): Promise<Verdict> {
+  const output = join(copy.folder, `report-${randomUUID()}.json`)
+  const end = await runMocha(copy, test, output)
+  const report = await readReport(output)
+  if (report === undefined) return { kind: 'broken', why: short(`the file gave no report: ${end}`) }
+  const [finding] = report.failures.filter(isFinding)
+  if (finding !== undefined) return { kind: 'killed', by: finding.title }
+  const [failure] = report.failures
+  if (failure !== undefined) return { kind: 'broken', why: short(`${failure.fullTitle}: ${failure.err.stack ?? ''}`) }
+  if (report.stats.passes === 0) return { kind: 'broken', why: 'the file has no test' }
+  return { kind: 'survived' }
+}
+
+/** Only an assertion inside a test is a finding: a hook that fails or an enclave that does not start proves nothing. */
+function isFinding({ title, err }: Failure): boolean {
+  return !HOOK_FORM.test(title) && FINDING_FORM.test(err.stack ?? '')
+}
+
+/** What the run said on its error output, or how it ended. */
+async function runMocha(copy: Copy, test: string, output: string): Promise<string> {
+  const words = ['node_modules/mocha/bin/mocha.js', '--reporter', 'json', '--reporter-option', `output=${output}`, test]
+  const child = spawn(process.execPath, words, {
+    cwd: copy.folder,
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-WHY_CHARACTERS_MAX)
+  })
+  const group = child.pid
+  const late = setTimeout(() => group !== undefined && signalGroup(group, 'SIGKILL'), FILE_MS_MAX)
+  const code = await new Promise<number | null>((done, fail) => child.once('error', fail).once('exit', done))
+  clearTimeout(late)
+  // Whatever a failed test left running must not meet the next mutant.
+  if (group !== undefined) signalGroup(group, 'SIGKILL')
+  return said === '' ? `exit code ${code ?? 'none'}` : said
+}
+
+async function readReport(path: string): Promise<Report | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Report
+  } catch {
+    // Mocha writes it last: without it the run did not come to its end.
+    return undefined
+  } finally {
+    await rm(path, { force: true })
+  }
+}
+
+function short(text: string): string {
+  return text.replace(/\s+/g, ' ').slice(0, WHY_CHARACTERS_MAX)
+}

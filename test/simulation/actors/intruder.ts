@@ -1,0 +1,93 @@
+/** What a host does to an enclave beside driving it: kills, clones, wrong times, nonsense, snapshots at any moment. */
+import { encodeMessage, type Message } from '../../../enclave/protocol/frame.ts'
+import { toHash } from '../../../enclave/protocol/ids.ts'
+import { METHODS } from '../../../enclave/protocol/methods.ts'
+import { ask, askBytes, type Boot, newBoot } from '../boot.ts'
+import { count, type World } from '../world.ts'
+import { advance } from './driver.ts'
+import { end } from './host.ts'
+
+const BOOTS_MAX = 5
+const SKEW_SECONDS_MAX = 200_000
+const NOISE_BYTES_MAX = 200
+const METHOD_NAMES = Object.keys(METHODS)
+
+/** The honest half of the host keeps one enclave going. */
+export function operate(world: World): void {
+  world.operator ??= newBoot(world, true)
+  advance(world, world.operator)
+}
+
+/** A clone is driven like any other, and lied to as much. */
+export function driveClone(world: World): void {
+  const clones = world.boots.filter((boot) => boot !== world.operator)
+  if (clones.length === 0) return operate(world)
+  advance(world, world.random.pick(clones))
+}
+
+export function clone(world: World): void {
+  if (world.boots.length >= BOOTS_MAX) end(world, world.random.pick(world.boots))
+  newBoot(world, false)
+  count(world, 'clone')
+}
+
+export function kill(world: World): void {
+  if (world.boots.length === 0) return
+  end(world, world.random.pick(world.boots))
+  count(world, 'killed')
+}
+
+/** The host dies with unsynced writes: its honest half has lost them, and the last one is torn. */
+export function tearDisk(world: World): void {
+  for (const record of world.archive.records) if (record.stored === 'written') record.stored = 'no'
+  if (world.operator !== undefined) end(world, world.operator)
+  count(world, 'disk torn')
+}
+
+export function skewClock(world: World): void {
+  const boot = pickBoot(world)
+  if (boot === undefined) return
+  boot.skewSeconds = world.random.below(2 * SKEW_SECONDS_MAX) - SKEW_SECONDS_MAX
+  count(world, 'clock skewed')
+}
+
+export function snapshot(world: World): void {
+  const boot = pickBoot(world)
+  const after = boot?.tip
+  if (boot === undefined || after === undefined) return
+  const chunks: Uint8Array[] = []
+  for (let chunk = 0, all = 1; chunk < all; chunk++) {
+    const answer = ask(world, boot, 'export_snapshot', { chunk })
+    if (answer.kind === 'refused') return
+    all = answer.result.chunks
+    chunks.push(answer.result.chunk)
+    world.checks.sealed(answer.result.chunk)
+  }
+  world.archive.snapshots.push({ after, chunks })
+  count(world, 'snapshot')
+}
+
+/** Any method with parameters that mean nothing, or bytes that are no request. */
+export function garbage(world: World): void {
+  const boot = pickBoot(world)
+  if (boot === undefined) return
+  const { random } = world
+  count(world, 'garbage')
+  if (random.chance(300)) return askBytes(world, boot, random.bytes(random.below(NOISE_BYTES_MAX)))
+  const request = encodeMessage({ method: random.pick(METHOD_NAMES), params: nonsense(world) }, 'cbor')
+  if (random.chance(500)) {
+    const at = random.below(request.length)
+    request[at] = (request[at] as number) ^ (1 << random.below(8))
+  }
+  askBytes(world, boot, request)
+}
+
+function nonsense({ random }: World): Message {
+  const values = [0, -1, 2 ** 53 - 1, '', '1', null, true, toHash(random.bytes(32)), random.bytes(32), [], {}]
+  const keys = ['head', 'epoch', 'sequence', 'bitmap', 'record', 'fromRecord', 'chunk', 'mode', 'lines', 'skip', 'more']
+  return Object.fromEntries(Array.from({ length: random.below(4) }, () => [random.pick(keys), random.pick(values)]))
+}
+
+function pickBoot(world: World): Boot | undefined {
+  return world.boots.length === 0 ? undefined : world.random.pick(world.boots)
+}

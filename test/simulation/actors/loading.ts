@@ -1,0 +1,112 @@
+/** Choosing what to load, and what to claim about it. */
+
+import { toHash } from '../../../enclave/protocol/ids.ts'
+import { bitmapHash } from '../../builders/boot.ts'
+import { ask, type Boot } from '../boot.ts'
+import type { Random } from '../random.ts'
+import { type AnchorClaim, claimFor, type LoadPlan, planLoad, type SealedRecord } from '../sealed.ts'
+import { NO_FAULTS } from '../swarm.ts'
+import { claim } from '../violation.ts'
+import { count, type World } from '../world.ts'
+import { look } from './view.ts'
+
+const SNAPSHOT_PERMILLE = 800
+const CANDIDATES_MAX = 4
+
+/** One attempt; true when the enclave took it. */
+export function loadFromArchive(world: World, boot: Boot): boolean {
+  const { random, faults, archive } = world
+  const view = look(world)
+  const chain: AnchorClaim = { head: view.head, epoch: view.epoch, bitmap: view.committed?.bitmap ?? null }
+  const known = archive.records.filter(({ delivered, stored }) => delivered && (!boot.isHonest || stored === 'synced'))
+  const candidates = preferred(world, boot, matching(known.length > 0 ? known : archive.records, chain))
+  const isStale = random.chance(faults.staleLoad) || candidates.length === 0
+  const record = isStale ? pickAny(random, archive.records) : random.pick(candidates)
+  if (record === undefined) return false
+  const claimed = chooseClaim(world, record, chain)
+  const plan = planLoad(archive, record, random.chance(SNAPSHOT_PERMILLE))
+  const offered = random.chance(faults.brokenRecord) ? spoil(world, plan) : { ...plan, isBroken: false }
+  const taken = load(world, boot, offered, claimed)
+  claim('broken records are refused', !(taken && offered.isBroken), () => `enclave ${boot.number} took them`)
+  return taken
+}
+
+/** Prefixes that follow from the chain, longest logs first. */
+function matching(records: readonly SealedRecord[], chain: AnchorClaim): SealedRecord[] {
+  return records
+    .filter((record) => record.delivered && claimFor(record, chain) !== undefined)
+    .sort((left, right) => right.mark.node.index - left.mark.node.index)
+}
+
+/** An honest host goes on from a session that landed: one that never did would stand in the log for ever [G12]. */
+function preferred(world: World, boot: Boot, records: readonly SealedRecord[]): readonly SealedRecord[] {
+  const { sessions } = world.checks.landings
+  const isHonest = boot.isHonest || world.faults === NO_FAULTS
+  const landed = records.filter(({ mark }) => mark.session === undefined || sessions[mark.epoch - 1] === mark.session)
+  return (isHonest && landed.length > 0 ? landed : records).slice(0, CANDIDATES_MAX)
+}
+
+function pickAny(random: Random, records: readonly SealedRecord[]): SealedRecord | undefined {
+  const delivered = records.filter((record) => record.delivered)
+  return delivered.length === 0 ? undefined : random.pick(delivered)
+}
+
+/** What the chain says, what would fit the prefix, or neither. */
+function chooseClaim(world: World, record: SealedRecord, chain: AnchorClaim): AnchorClaim {
+  const { random, faults } = world
+  const { unlanded, head } = record.mark
+  const honest = claimFor(record, chain) ?? chain
+  if (!random.chance(faults.lyingClaim)) return honest
+  count(world, 'claim lied about')
+  const epoch = Math.max(0, chain.epoch - 1 + random.below(3))
+  switch (random.below(4)) {
+    case 0:
+      return { head: unlanded?.prev ?? head, epoch, bitmap: null }
+    case 1:
+      return { head: unlanded?.hash ?? head, epoch, bitmap: null }
+    case 2:
+      return { head: toHash(random.bytes(32)), epoch, bitmap: BigInt(random.below(8)) }
+    default:
+      return { ...honest, epoch: chain.epoch + random.below(3), bitmap: honest.bitmap === null ? 0n : null }
+  }
+}
+
+export function load(world: World, boot: Boot, { tip, blobs }: LoadPlan, claimed: AnchorClaim): boolean {
+  // The observer follows the prefix before the enclave adds to it; a refusal leaves nothing of this behind.
+  const before = { tip: boot.tip, node: boot.node }
+  boot.tip = tip
+  boot.node = tip.mark.node
+  const bitmap = claimed.bitmap === null ? null : bitmapHash(claimed.bitmap)
+  const answer = ask(world, boot, 'load_state', { records: blobs, claimed: { ...claimed, bitmap } })
+  count(world, answer.kind === 'refused' ? `load ${answer.code}` : 'loaded')
+  if (answer.kind === 'refused') Object.assign(boot, before)
+  return answer.kind === 'result'
+}
+
+/** A flipped byte, or a record too few, too many or cut short. */
+function spoil({ random }: World, plan: LoadPlan): LoadPlan & { readonly isBroken: boolean } {
+  const at = random.below(plan.blobs.length)
+  const blob = plan.blobs[at] as Uint8Array
+  const put = (...instead: Uint8Array[]) => ({
+    tip: plan.tip,
+    blobs: plan.blobs.flatMap((one, index) => (index === at ? instead : [one])),
+    isBroken: true,
+  })
+  switch (random.below(4)) {
+    case 0: {
+      const flipped = Uint8Array.from(blob)
+      const byte = random.below(flipped.length)
+      flipped[byte] = (flipped[byte] as number) ^ (1 << random.below(8))
+      return put(flipped)
+    }
+    case 1: {
+      // Without its last record a chain is a shorter chain, and nothing is wrong with it.
+      const { previous, sealed } = plan.tip
+      return blob === sealed && previous !== undefined ? { ...put(), tip: previous, isBroken: false } : put()
+    }
+    case 2:
+      return put(blob, blob)
+    default:
+      return put(blob.subarray(0, random.below(blob.length)))
+  }
+}

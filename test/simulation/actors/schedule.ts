@@ -1,0 +1,59 @@
+/** Whose turn it is: one actor a step, drawn by weight. */
+import type { World } from '../world.ts'
+import { append } from './feed.ts'
+import { clone, driveClone, garbage, kill, operate, skewClock, snapshot, tearDisk } from './intruder.ts'
+import {
+  donate,
+  freeze,
+  fund,
+  mine,
+  nextRound,
+  pause,
+  redeemStray,
+  reorg,
+  replayCall,
+  togglePayable,
+} from './network.ts'
+
+type Turn = { readonly weight: number; readonly act: (world: World) => void }
+
+const LINES_PER_WRITE_MAX = 4
+
+export function schedule({ faults }: World): readonly Turn[] {
+  const turns: Turn[] = [
+    { weight: 420, act: operate },
+    { weight: 250, act: mine },
+    { weight: 90, act: write },
+    { weight: 40, act: snapshot },
+    { weight: 20, act: nextRound },
+    { weight: faults.clone > 0 ? 250 : 0, act: driveClone },
+    { weight: faults.underfunded > 0 ? 20 : 0, act: fund },
+    { weight: faults.killed, act: kill },
+    { weight: faults.clone, act: clone },
+    { weight: faults.replayed, act: replayCall },
+    { weight: faults.garbage, act: garbage },
+    { weight: faults.clockSkew, act: skewClock },
+    { weight: faults.reorg, act: reorg },
+    { weight: faults.unpayable, act: togglePayable },
+    { weight: faults.brokerStops, act: pause },
+    { weight: faults.frozen, act: freeze },
+    { weight: faults.donation, act: donate },
+    { weight: faults.strayRedeem, act: redeemStray },
+    { weight: faults.diskTears, act: tearDisk },
+  ]
+  return turns.filter(({ weight }) => weight > 0)
+}
+
+export function takeTurn(world: World, turns: readonly Turn[]): void {
+  let draw = world.random.below(turns.reduce((sum, { weight }) => sum + weight, 0))
+  for (const { weight, act } of turns) {
+    if (draw < weight) return act(world)
+    draw -= weight
+  }
+}
+
+/** The honest writer reports what orchestrators earned. */
+function write(world: World): void {
+  const lines = 1 + world.random.below(LINES_PER_WRITE_MAX)
+  for (let line = 0; line < lines; line++) world.journal = append(world, world.journal)
+}

@@ -1,0 +1,177 @@
+/** One enclave of a world, spoken to through the real dispatcher, and an observer who misses nothing that leaves it. */
+import { answer } from '../../enclave/dispatch.ts'
+import { type Instance, newInstance } from '../../enclave/instance.ts'
+import { decodeMessage, encodeMessage, type Message } from '../../enclave/protocol/frame.ts'
+import { type Hash, toHash } from '../../enclave/protocol/ids.ts'
+import { bytesEqual } from '../../enclave/protocol/words.ts'
+import { LogNode } from './log-branch.ts'
+import type { Random } from './random.ts'
+import type { Mark, SealedRecord } from './sealed.ts'
+import { claim, Violation } from './violation.ts'
+import type { SignedCall, World } from './world.ts'
+
+export type Boot = {
+  readonly number: number
+  readonly instance: Instance
+  readonly random: Random
+  /** The newest record of the chain that this boot goes on with. */
+  tip: SealedRecord | undefined
+  /** Its own records by number. */
+  readonly records: Map<number, SealedRecord>
+  node: LogNode | undefined
+  /** What the host adds to the time that it shows to this enclave. */
+  skewSeconds: number
+  open: SignedCall | undefined
+  commit: SignedCall | undefined
+  isHonest: boolean
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: replies are judged field by field.
+export type Reply = any
+export type Answer =
+  | { readonly kind: 'result'; readonly result: Reply }
+  | { readonly kind: 'refused'; readonly code: string }
+
+type Released = { readonly record: number; readonly sealed: Uint8Array; readonly entries: readonly Uint8Array[] }
+
+/** A cold enclave. Its randomness is its own: two clones draw different session keys and salts. */
+export function newBoot(world: World, isHonest: boolean): Boot {
+  const random = world.random.split()
+  const boot: Omit<Boot, 'instance'> & { instance?: Instance } = {
+    number: world.bootCount++,
+    random,
+    tip: undefined,
+    records: new Map(),
+    node: undefined,
+    skewSeconds: 0,
+    open: undefined,
+    commit: undefined,
+    isHonest,
+  }
+  const instance = newInstance({
+    configuration: world.configuration,
+    kms: world.keys.kms,
+    entropy: (bytes) => random.bytes(bytes),
+    clock: { unixSeconds: () => world.nowSeconds + boot.skewSeconds, attested: false },
+    report: (error) => {
+      throw new Violation('no bug', error instanceof Error ? (error.stack ?? error.message) : String(error))
+    },
+  })
+  const whole: Boot = Object.assign(boot, { instance })
+  world.boots.push(whole)
+  return whole
+}
+
+/** One request in a frame's bytes. What it released is observed whether or not the host gets the reply. */
+export function ask(world: World, boot: Boot, method: string, params: object): Answer {
+  const before = digestOf(boot.instance)
+  const request = encodeMessage({ method, params: params as Message }, 'cbor')
+  const { message } = decodeMessage(answer(boot.instance, request))
+  const { error, result } = message as { error?: { code: string; message: string }; result?: Reply }
+  if (error !== undefined) {
+    claim('no bug', error.code !== 'INTERNAL', () => `${method} answered INTERNAL: ${error.message}`)
+    claim('refusals change nothing', digestOf(boot.instance) === before, () => `${method} refused ${error.code}`)
+    return { kind: 'refused', code: error.code }
+  }
+  observe(world, boot, (result.records ?? result.released ?? []) as Released[])
+  world.checks.changed.add(boot)
+  return { kind: 'result', result }
+}
+
+/** Sends bytes that are no request of ours. Whatever comes back has to be a refusal that changed nothing, or a reply. */
+export function askBytes(world: World, boot: Boot, request: Uint8Array): void {
+  const before = digestOf(boot.instance)
+  const { message } = decodeMessage(answer(boot.instance, request))
+  const { error } = message as { error?: { code: string; message: string } }
+  if (error !== undefined) {
+    claim('no bug', error.code !== 'INTERNAL', () => `foreign bytes answered INTERNAL: ${error.message}`)
+    claim('refusals change nothing', digestOf(boot.instance) === before, () => `foreign bytes refused ${error.code}`)
+  }
+  world.checks.changed.add(boot)
+}
+
+function digestOf({ phase, state, outbox, opened }: Instance): string {
+  if (state === undefined) return phase
+  const { creditedWei, paidWei, reservedWei, head, epoch, unlanded, log, journalSize } = state
+  return [
+    phase,
+    opened,
+    outbox.next,
+    creditedWei,
+    paidWei,
+    reservedWei,
+    head,
+    epoch,
+    unlanded?.hash,
+    log.size,
+    journalSize,
+    state.accounts.length,
+  ].join()
+}
+
+/** Adds the records of a reply to their chain; then every record that was sealed has to be known. */
+function observe(world: World, boot: Boot, released: readonly Released[]): void {
+  const { instance } = boot
+  for (const record of [...released, ...instance.outbox.records]) {
+    if (!boot.records.has(record.record)) addRecord(world, boot, record)
+  }
+  const { sealer } = instance
+  if (sealer === undefined || boot.records.size === 0) return
+  const last = Math.max(...boot.records.keys())
+  claim('outbox', last + 1 === sealer.nextRecord, () => `sealed up to ${sealer.nextRecord - 1}, released up to ${last}`)
+}
+
+function addRecord(world: World, boot: Boot, { record, sealed, entries }: Released): void {
+  const { instance } = boot
+  for (const bytes of entries) boot.node = new LogNode(boot.node, bytes)
+  const node = boot.node
+  if (node === undefined) throw new Violation('outbox', `record ${record} has no entry`)
+  const added: SealedRecord = {
+    number: record,
+    sealed,
+    entries,
+    previous: boot.tip,
+    sealEpoch: (instance.claim?.epoch ?? 0) + 1,
+    mark: {
+      ...markOf(world, instance, node),
+      session: instance.opened ? instance.session.address : boot.tip?.mark.session,
+    },
+    delivered: false,
+    stored: 'no',
+  }
+  boot.tip = added
+  boot.records.set(record, added)
+  world.archive.records.push(added)
+  world.checks.sealed(sealed)
+}
+
+function markOf(world: World, { state }: Instance, node: LogNode): Omit<Mark, 'session'> {
+  if (state === undefined) throw new Violation('outbox', 'a record without a state')
+  const { unlanded } = state
+  return {
+    head: state.head,
+    epoch: state.epoch,
+    sequence: state.sequence,
+    unlanded: unlanded && { hash: unlanded.hash, prev: unlanded.header.prev, payouts: unlanded.payouts.length },
+    journal: world.journals.get(toHash(state.journalHead) as Hash),
+    node,
+  }
+}
+
+/** The host fetches what it may have missed, stores it, and acknowledges it. */
+export function collect(world: World, boot: Boot): void {
+  const first = boot.instance.outbox.next - boot.instance.outbox.records.length
+  const answered = ask(world, boot, 'outputs', { fromRecord: first })
+  if (answered.kind === 'refused') throw new Violation('outbox', `outputs from ${first} refused ${answered.code}`)
+  for (const record of answered.result.records as Released[]) {
+    const known = boot.records.get(record.record)
+    const same = known !== undefined && bytesEqual(known.sealed, record.sealed)
+    claim('outbox', same, () => `record ${record.record} came back as other bytes`)
+  }
+  for (const record of boot.records.values()) {
+    const isKept = record.number >= first
+    if (!record.delivered && isKept) record.delivered = true
+  }
+  const undelivered = [...boot.records.values()].find(({ delivered }) => !delivered)
+  claim('outbox', undelivered === undefined, () => `record ${undelivered?.number} cannot be had any more`)
+}

@@ -1,0 +1,103 @@
+/** What the chain holds of ours: the anchor, the authority's place at the broker, and who was paid. */
+import type { AnchorEvent, BrokerEvent } from '../../../auditor/chain-facts.ts'
+import type { AnchorCall } from '../../../enclave/protocol/anchor.ts'
+import { type Address, type Hash, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
+import type { Payouts, Ticket } from '../../../enclave/protocol/ticket.ts'
+
+export type ChainState = {
+  head: Hash
+  sequence: number
+  epoch: number
+  session: Address
+  authority: Address
+  /** Seconds; 0 when not frozen. */
+  frozenAt: number
+  treasuryWei: bigint
+  /** Of the authority at the broker. Between two calls it holds donations only. */
+  depositWei: bigint
+  /** Transactions that the authority's account has sent. */
+  authorityNonce: number
+  round: number
+  /** initializeRound was called in this round. */
+  roundOpen: boolean
+  roundHashes: ReadonlyMap<number, Hash>
+  paused: boolean
+  used: ReadonlySet<Hash>
+  /** Out of the treasury, by recipient. */
+  receivedWei: ReadonlyMap<Address, bigint>
+  /** Registered transcoders, and contracts that take ether. */
+  payable: ReadonlySet<Address>
+  /** The newest commit as the events show it. */
+  committed: { readonly next: Hash; readonly bitmap: bigint | null; readonly sequence: number } | undefined
+}
+
+export type Transaction =
+  | {
+      readonly kind: 'anchor'
+      readonly call: CallInfo
+      /** The enclave's own transaction; without it somebody relays the call. */
+      readonly raw: RawTransaction | undefined
+    }
+  | { readonly kind: 'fund'; readonly wei: bigint }
+  | { readonly kind: 'donate'; readonly wei: bigint }
+  | { readonly kind: 'redeem'; readonly ticket: Ticket; readonly signature64: Uint8Array; readonly rand: bigint }
+  | { readonly kind: 'appoint'; readonly authority: Address }
+  | { readonly kind: 'freeze' }
+  | { readonly kind: 'unfreeze' }
+
+export type RawTransaction = {
+  readonly bytes: Uint8Array
+  readonly hash: Hash
+  readonly nonce: number
+  readonly maxFeeWei: bigint
+}
+
+/** A call of the anchor with everything that can be known of it before it runs. */
+export type CallInfo = {
+  readonly id: number
+  readonly data: Uint8Array
+  readonly decoded: AnchorCall
+  /** Who signed it, as the contract recovers it. */
+  readonly signer: Address | undefined
+  readonly payouts: Payouts | undefined
+  readonly payoutsHash: Hash
+}
+
+/** Changes of the world around the anchor that no transaction of ours makes. */
+export type Poke =
+  | { readonly kind: 'payable'; readonly recipient: Address; readonly payable: boolean }
+  | { readonly kind: 'round'; readonly number: number; readonly hash: Hash; readonly open: boolean }
+  | { readonly kind: 'pause'; readonly paused: boolean }
+
+export type Outcome =
+  | { readonly kind: 'done'; readonly events: readonly EventBody[]; readonly broker: readonly BrokerBody[] }
+  /** `error` is the name of the anchor's error, or what a call outside of it says. */
+  | { readonly kind: 'reverted'; readonly error: string; readonly position?: number }
+
+type WithoutPlace<T> = T extends unknown ? Omit<T, 'block' | 'logIndex' | 'transaction'> : never
+export type EventBody = WithoutPlace<AnchorEvent>
+export type BrokerBody = WithoutPlace<BrokerEvent>
+
+export const FIRST_ROUND = 3_800
+
+export function newChainState(treasuryWei: bigint, payable: ReadonlySet<Address>, roundHash: Hash): ChainState {
+  return {
+    head: ZERO_HASH,
+    sequence: 0,
+    epoch: 0,
+    session: ZERO_ADDRESS,
+    authority: ZERO_ADDRESS,
+    frozenAt: 0,
+    treasuryWei,
+    depositWei: 0n,
+    authorityNonce: 0,
+    round: FIRST_ROUND,
+    roundOpen: true,
+    roundHashes: new Map([[FIRST_ROUND, roundHash]]),
+    paused: false,
+    used: new Set(),
+    receivedWei: new Map(),
+    payable,
+    committed: undefined,
+  }
+}

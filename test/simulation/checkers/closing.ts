@@ -1,0 +1,127 @@
+/** The audit at the end of a world: clean as it is, and never clean once somebody changed a fact or an entry. */
+import type { AnchorEvent, BrokerEvent, ChainFacts } from '../../../auditor/chain-facts.ts'
+import { type ReplayedHeader, reconcile } from '../../../auditor/reconcile.ts'
+import { expectedHeader, newReplay, step } from '../../../auditor/replay.ts'
+import type { LogNode } from '../log-branch.ts'
+import { claim } from '../violation.ts'
+import { count, type World } from '../world.ts'
+import { factsOf, tell } from './auditor.ts'
+
+const MISSED = 'the auditor misses nothing'
+const LOG_TRIALS_PERMILLE = 125
+
+export function closeAudit(world: World): void {
+  const { auditor } = world.checks
+  const findings = auditor.audit(world)
+  const expected = falseSessions(world)
+  const told = findings.filter(({ code }) => code === 'SESSION_FIELD' || code === 'SESSION_MISSING')
+  claim('the auditor raises no false alarm', findings.length === told.length, () => tell(findings))
+  const epochs = new Set(told.map(({ entry }) => entry))
+  claim(
+    MISSED,
+    expected.every((entry) => epochs.has(entry)),
+    () => `sessions that never landed: ${expected.join()}`,
+  )
+  claim('the auditor raises no false alarm', epochs.size === expected.length, () => tell(told))
+  const facts = factsOf(world, world.chain.final)
+  const { name, forged } = forge(world, facts)
+  if (forged !== undefined) {
+    claim(MISSED, auditor.auditOf(world, forged).length > findings.length, () => `${name} went unseen`)
+    count(world, `audit: ${name}`)
+  }
+  if (world.random.chance(LOG_TRIALS_PERMILLE)) forgeLog(world)
+}
+
+/** Entries of sessions that never landed: a host that loads such a log leaves them in it for ever. */
+function falseSessions(world: World): number[] {
+  const sessions = new Set(world.checks.landings.sessions)
+  const entries: number[] = []
+  for (let node = world.checks.auditor.node; node !== undefined; node = node.parent) {
+    if (node.entry.type === 'open' && !sessions.has(node.entry.body.session)) entries.push(node.index)
+  }
+  return entries
+}
+
+type Forgery = { readonly name: string; readonly forged: ChainFacts | undefined }
+
+/** One fact of the chain is not what it was. */
+function forge({ random }: World, facts: ChainFacts): Forgery {
+  const events = <K extends AnchorEvent['kind']>(kind: K) => facts.events.filter((event) => event.kind === kind)
+  const change = <T>(list: readonly T[], from: readonly T[], instead: (one: T) => readonly T[]): T[] | undefined => {
+    if (from.length === 0) return undefined
+    const chosen = random.pick(from)
+    return list.flatMap((one) => (one === chosen ? instead(one) : [one]))
+  }
+  const onEvents = (name: string, kind: AnchorEvent['kind'], instead: (one: AnchorEvent) => readonly AnchorEvent[]) => {
+    const changed = change(facts.events, events(kind), instead)
+    return { name, forged: changed && { ...facts, events: changed } }
+  }
+  const onBroker = (name: string, instead: (one: BrokerEvent) => readonly BrokerEvent[]): Forgery => {
+    const paying = new Set(events('settled').map(({ transaction }) => transaction))
+    const changed = change(
+      facts.brokerEvents,
+      facts.brokerEvents.filter(({ transaction }) => paying.has(transaction)),
+      instead,
+    )
+    return { name, forged: changed && { ...facts, brokerEvents: changed } }
+  }
+  switch (random.below(6)) {
+    case 0:
+      return onEvents('a bit flipped', 'settled', (one) => [
+        { ...one, bitmap: (one as { bitmap: bigint }).bitmap ^ 1n } as AnchorEvent,
+      ])
+    case 1:
+      return onEvents('a commit hidden', 'committed', () => [])
+    case 2:
+      return onEvents('a session hidden', 'session', () => [])
+    case 3:
+      return onBroker('a payment hidden', () => [])
+    case 4:
+      return onBroker('a payment changed', (one) => [{ ...one, amountWei: one.amountWei + 1n }])
+    default: {
+      const treasury = change(facts.treasury ?? [], facts.treasury ?? [], (one) => [
+        { ...one, afterWei: one.afterWei - 1n },
+      ])
+      return { name: 'a wei gone', forged: treasury && { ...facts, treasury } }
+    }
+  }
+}
+
+/** One byte of one entry is not what it was: replay objects, or ends at another header. */
+function forgeLog(world: World): void {
+  const { random, checks } = world
+  const landing = checks.landings.list.filter(({ block }) => block.number <= world.chain.final.number).at(-1)
+  if (landing === undefined) return
+  const nodes: LogNode[] = []
+  for (let node: LogNode | undefined = landing.commit.node; node !== undefined; node = node.parent) nodes.push(node)
+  const bytes = nodes.reverse().map((node) => node.bytes)
+  const at = random.below(bytes.length)
+  const flipped = Uint8Array.from(bytes[at] as Uint8Array)
+  const byte = random.below(flipped.length)
+  flipped[byte] = (flipped[byte] as number) ^ (1 << random.below(8))
+  bytes[at] = flipped
+  const seen = findingsOf(world, bytes) > 0
+  claim(MISSED, seen, () => `a flipped bit in entry ${at} went unseen`)
+  count(world, 'audit: a bit of the log flipped')
+}
+
+/** Findings of a whole audit over these entries. */
+function findingsOf(world: World, entries: readonly Uint8Array[]): number {
+  const facts = factsOf(world, world.chain.final)
+  const sizes = new Set(facts.events.map((event) => (event.kind === 'committed' ? event.logSize : -1)))
+  const replay = newReplay()
+  const headers = new Map<number, ReplayedHeader>()
+  const note = (): void => {
+    const header = sizes.has(replay.size) ? expectedHeader(replay) : undefined
+    if (header !== undefined) headers.set(replay.size, header)
+  }
+  for (const [index, bytes] of entries.entries()) {
+    note()
+    step(replay, bytes, index)
+  }
+  note()
+  const { ledger, size } = replay
+  if (ledger === null) return replay.findings.list.length
+  const reconciled = reconcile({ ledger, size, headers, facts, at: facts.state.sequence, since: 0 })
+  return replay.findings.list.length + reconciled.findings.list.length
+}

@@ -1,0 +1,108 @@
+/** When faults stop, the host is honest and has every blob that was ever delivered: then everybody is paid, in bounded steps. */
+
+import { pursue } from './actors/commit.ts'
+import { advance, prepare } from './actors/driver.ts'
+import { cursorOf, feed } from './actors/feed.ts'
+import { store } from './actors/host.ts'
+import { look } from './actors/view.ts'
+import { type Boot, newBoot } from './boot.ts'
+import { linesBetween } from './journal.ts'
+import { NO_FAULTS } from './swarm.ts'
+import { claim } from './violation.ts'
+import { roundHashOf, type World } from './world.ts'
+
+const PROPERTY = 'everybody honest is paid'
+const ROUNDS_MAX = 400
+const TREASURY_WEI = 1_000n * 10n ** 18n
+const CADENCE_SECONDS = 61
+const SKEW_SECONDS = 200_000
+
+export function settleAll(world: World, afterStep: () => void): void {
+  stopFaults(world)
+  const mine = (): void => {
+    world.nowSeconds += CADENCE_SECONDS
+    world.chain.mine(world.random, world.nowSeconds, Number.POSITIVE_INFINITY)
+    afterStep()
+  }
+  mine()
+  const boot = newBoot(world, false)
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const isDone = boot.instance.phase === 'active' ? work(world, boot) : bringUp(world, boot)
+    afterStep()
+    if (isDone) break
+    mine()
+    claim(PROPERTY, round < ROUNDS_MAX - 1, () => `phase ${boot.instance.phase} after ${ROUNDS_MAX} rounds`)
+  }
+  for (let depth = 0; depth <= world.chain.finalDepth; depth++) mine()
+  judge(world, boot)
+}
+
+function stopFaults(world: World): void {
+  const { chain, recipients, random } = world
+  world.faults = NO_FAULTS
+  world.boots.length = 0
+  world.operator = undefined
+  // A time that was once shown to an enclave stays in its log: bare commits wait until the clock has come there.
+  world.nowSeconds += SKEW_SECONDS
+  const { state } = chain.tip
+  chain.clearPool()
+  chain.poke({ kind: 'pause', paused: false })
+  chain.poke({ kind: 'round', number: state.round + 1, hash: roundHashOf(random, state.round + 1), open: true })
+  for (const recipient of recipients.values()) chain.poke({ kind: 'payable', recipient, payable: true })
+  chain.submit({ kind: 'unfreeze' })
+  chain.submit({ kind: 'fund', wei: TREASURY_WEI })
+}
+
+function bringUp(world: World, boot: Boot): boolean {
+  const { instance } = boot
+  claim(PROPERTY, world.boots.includes(boot), () => `no enclave can go on from the chain's head ${look(world).head}`)
+  advance(world, boot)
+  claim(PROPERTY, instance.phase !== 'halted', () => `halted: ${instance.haltReason}`)
+  return false
+}
+
+/** True when nothing is left to feed, to pay or to anchor. */
+function work(world: World, boot: Boot): boolean {
+  const { state } = boot.instance
+  claim(PROPERTY, state !== undefined && world.boots.includes(boot), () => 'the last enclave gave up')
+  store(world, boot)
+  if (state.unlanded !== null) {
+    pursue(world, boot, state.unlanded, look(world))
+    return false
+  }
+  const cursor = cursorOf(world, boot)
+  const isFed = cursor === undefined || linesBetween(cursor, world.journal)?.length === 0
+  const isForked = cursor !== undefined && linesBetween(cursor, world.journal) === undefined
+  if (!isFed && !isForked) {
+    feed(world, boot)
+    return false
+  }
+  return payNext(world, boot)
+}
+
+/** Whoever waits for his turn after a failed payout waits for sequences, which bare commits make. */
+function payNext(world: World, boot: Boot): boolean {
+  const { state } = boot.instance
+  const refused = prepare(world, boot, 'pay')
+  if (refused !== 'NOTHING_DUE') return false
+  const waiting = state?.accounts.some(({ retrySequence }) => retrySequence > state.sequence + 1) ?? false
+  const unanchored = state?.lastHeader === null || (state?.touched.size ?? 0) > 0
+  if (!waiting && !unanchored) return true
+  prepare(world, boot, 'bare')
+  return false
+}
+
+/** What is left on any account is below what policy pays out. */
+function judge(world: World, boot: Boot): void {
+  const { state } = boot.instance
+  if (state === undefined) return
+  const { thresholdWei, payoutWeiMin } = state.policy
+  for (const { id, recipient, creditedWei, paidWei, reservedWei } of state.accounts) {
+    const owedWei = creditedWei - paidWei - reservedWei
+    const isSmall = owedWei < thresholdWei || owedWei < payoutWeiMin
+    const canBePaid = BigInt(recipient) !== 0n
+    claim(PROPERTY, isSmall || !canBePaid, () => `${id} is owed ${owedWei} wei`)
+  }
+  const receivedWei = [...world.chain.tip.state.receivedWei.values()].reduce((sum, wei) => sum + wei, 0n)
+  claim(PROPERTY, receivedWei === state.paidWei, () => `paid ${state.paidWei} wei, received ${receivedWei}`)
+}

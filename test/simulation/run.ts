@@ -1,0 +1,51 @@
+/** One seed, from its first step to the moment when everybody is paid. */
+import { schedule, takeTurn } from './actors/schedule.ts'
+import { Checks } from './checkers/checks.ts'
+import { closeAudit } from './checkers/closing.ts'
+import { settleAll } from './liveness.ts'
+import { Violation } from './violation.ts'
+import { count, newWorld, type World, type WorldOptions } from './world.ts'
+
+export type Played = {
+  readonly seed: number
+  readonly steps: number
+  readonly figures: ReadonlyMap<string, number>
+  readonly failure: { readonly property: string; readonly told: string; readonly step: number } | undefined
+  readonly world: World
+}
+
+const STEPS_MIN = 200
+const STEPS_MORE_MAX = 60
+
+export function playSeed(seed: number, options: WorldOptions = { real: false }): Played {
+  const checks = new Checks()
+  const world = newWorld(seed, checks, options)
+  const progress = { steps: 0 }
+  try {
+    play(world, progress)
+  } catch (error) {
+    const property = error instanceof Violation ? error.property : 'the simulator itself'
+    const told = error instanceof Violation ? error.message : error instanceof Error ? `${error.stack}` : String(error)
+    return { seed, ...progress, figures: world.figures, failure: { property, told, step: progress.steps }, world }
+  }
+  return { seed, ...progress, figures: world.figures, failure: undefined, world }
+}
+
+function play(world: World, progress: { steps: number }): void {
+  const { random, checks, chain, keys } = world
+  chain.submit({ kind: 'appoint', authority: keys.authority })
+  for (let depth = 0; depth <= chain.finalDepth; depth++) chain.mine(random, world.nowSeconds)
+  const turns = schedule(world)
+  const steps = STEPS_MIN + random.below(STEPS_MORE_MAX)
+  for (let step = 0; step < steps; step++) {
+    progress.steps++
+    takeTurn(world, turns)
+    checks.afterStep(world)
+  }
+  settleAll(world, () => {
+    progress.steps++
+    checks.afterStep(world)
+  })
+  closeAudit(world)
+  count(world, 'worlds')
+}

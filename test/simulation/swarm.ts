@@ -1,0 +1,94 @@
+/**
+ * Swarm testing: each seed draws which faults exist in its world and how savage they are. A world with all faults at once
+ * hardly gets anywhere; one with two or three gets deep.
+ */
+import type { Random } from './random.ts'
+
+/** Each fault by name: how many times in a thousand it strikes where it could. Zero: this world does not know it. */
+const FAULTS = {
+  /** A reply never reaches the host; the enclave has acted. */
+  lostReply: 60,
+  /** The enclave's process dies. */
+  killed: 20,
+  /** Another enclave is started on some blob. */
+  clone: 40,
+  /** A load takes a prefix that does not follow from the chain. */
+  staleLoad: 200,
+  /** The claim of a load is made up. */
+  lyingClaim: 200,
+  /** The enclave is told that a session landed, which did not. */
+  lyingSession: 150,
+  /** The enclave is told another bitmap, or that a commit landed which did not. */
+  lyingBitmap: 200,
+  /** A signed call is not broadcast now; it may be, much later. */
+  withheld: 200,
+  /** An old call is broadcast again. */
+  replayed: 60,
+  /** Nonsense arrives at the enclave's socket. */
+  garbage: 60,
+  /** Sealed records are flipped, dropped, doubled or swapped before a load. */
+  brokenRecord: 120,
+  /** Another journal is offered from some line on. */
+  forkedJournal: 30,
+  /** Lines are offered at the wrong place. */
+  misplacedLines: 100,
+  /** The host shows the enclave another time. */
+  clockSkew: 40,
+  /** The newest blocks are replaced. */
+  reorg: 30,
+  /** The transactions of a replaced block are forgotten. */
+  reorgForgets: 400,
+  /** The base fee rises above what was signed. */
+  feeSpike: 40,
+  /** The treasury has too little. */
+  underfunded: 250,
+  /** A recipient cannot be paid. */
+  unpayable: 60,
+  /** Livepeer's controller is paused, or a round is not opened. */
+  brokerStops: 30,
+  /** The guardian freezes the anchor. */
+  frozen: 10,
+  /** Somebody gives to the authority's deposit at the broker. */
+  donation: 40,
+  /** Somebody redeems a ticket of ours outside the anchor. */
+  strayRedeem: 60,
+  /** The endpoint shows an earlier block. */
+  rpcBehind: 150,
+  /** The endpoint makes up what the anchor says. */
+  rpcInvents: 60,
+  /** What was written and not synced is lost with the host, its last record torn. */
+  diskTears: 30,
+  /** A ledger is begun once more. */
+  genesisAgain: 15,
+  /** A call is relayed by somebody else's account. */
+  relayed: 300,
+  /** A commit is signed again although nothing is wrong with it. */
+  resigned: 100,
+  /** A payout is left out that could be paid. */
+  skipped: 150,
+} as const
+
+export type FaultName = keyof typeof FAULTS
+export type Faults = { readonly [name in FaultName]: number }
+
+const NAMES = Object.keys(FAULTS) as FaultName[]
+const PERMILLE_MAX = 900
+/** How savage, as a factor. */
+const LEVELS = [0.3, 1, 1, 3]
+/** How many of a thousand faults exist in a world. */
+const DENSITIES = [80, 200, 350, 600]
+
+export function drawFaults(random: Random): Faults {
+  const density = random.pick(DENSITIES)
+  return mapFaults((name) => {
+    const permille = Math.min(PERMILLE_MAX, Math.ceil(FAULTS[name] * random.pick(LEVELS)))
+    return random.chance(density) ? permille : 0
+  })
+}
+
+/** What the end of every world has: no fault at all. */
+export const NO_FAULTS: Faults = mapFaults(() => 0)
+
+function mapFaults(level: (name: FaultName) => number): Faults {
+  return Object.fromEntries(NAMES.map((name) => [name, level(name)])) as Faults
+}

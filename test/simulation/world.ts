@@ -1,0 +1,172 @@
+/** One world: everything in it comes from its seed, and nothing in it knows of another one. */
+import type { Genesis } from '../../enclave/protocol/configuration.ts'
+import { type Configuration, genesisHash } from '../../enclave/protocol/configuration.ts'
+import type { Payout } from '../../enclave/protocol/entry.ts'
+import type { Header } from '../../enclave/protocol/header.ts'
+import { type Address, type Hash, toHash, toHex } from '../../enclave/protocol/ids.ts'
+import { wei } from '../../enclave/protocol/money.ts'
+import type { Policy } from '../../enclave/protocol/policy.ts'
+import { aGenesis, aPolicy } from '../builders/boot.ts'
+import type { Boot } from './boot.ts'
+import { Chain } from './chain/chain.ts'
+import { BROKER, CHAIN_ID, GUARDIAN, TICKET_VALIDITY_ROUNDS } from './chain/rules.ts'
+import { type CallInfo, FIRST_ROUND, newChainState, type RawTransaction } from './chain/state.ts'
+import type { Checks } from './checkers/checks.ts'
+import { EMPTY_JOURNAL, type JournalNode } from './journal.ts'
+import { type DrawnKeys, drawKeys } from './keys.ts'
+import type { LogNode } from './log-branch.ts'
+import { Random } from './random.ts'
+import type { Archive } from './sealed.ts'
+import { drawFaults, type Faults } from './swarm.ts'
+
+/** A header that some enclave closed, and where its log stands. */
+export type CommitInfo = {
+  readonly boot: Boot
+  readonly header: Header
+  readonly hash: Hash
+  readonly payouts: readonly Payout[]
+  /** The newest entry that the header covers. */
+  readonly node: LogNode
+  /** The commit entry itself. */
+  readonly entry: LogNode
+}
+
+/** A call that left an enclave, and who signed it. */
+export type SignedCall = {
+  readonly boot: Boot
+  readonly info: CallInfo
+  readonly raw: RawTransaction
+  readonly commit: CommitInfo | undefined
+}
+
+export type World = {
+  readonly seed: number
+  /** Draws what happens next. */
+  readonly random: Random
+  faults: Faults
+  readonly genesis: Genesis
+  readonly configuration: Configuration
+  readonly keys: DrawnKeys
+  readonly chain: Chain
+  nowSeconds: number
+  readonly archive: Archive
+  readonly boots: Boot[]
+  /** The enclave that the honest half of the host works with. */
+  operator: Boot | undefined
+  bootCount: number
+  readonly calls: SignedCall[]
+  readonly commits: Map<Hash, CommitInfo>
+  readonly ids: readonly string[]
+  readonly recipients: ReadonlyMap<string, Address>
+  /** The journal that the honest writer appends to, and every line of every journal by its head. */
+  journal: JournalNode
+  readonly journals: Map<Hash, JournalNode>
+  readonly checks: Checks
+  readonly figures: Map<string, number>
+  /** Signatures of tickets are checked too, and the chain's steps are kept for the real one. */
+  readonly real: boolean
+}
+
+/** Where the real anchor of scripts/chain lies when its owner deploys it last: every world uses that place. */
+export const ANCHOR = '0x5fbdb2315678afecb367f032d93f642f64180aa3' as Address
+
+const ETHER_WEI = 10n ** 18n
+const START_SECONDS = 1_800_000_000
+const SALT_BYTES = 8
+
+export type WorldOptions = { readonly real: boolean; readonly anchor?: Address }
+
+export function newWorld(seed: number, checks: Checks, { real, anchor = ANCHOR }: WorldOptions): World {
+  const random = new Random(seed)
+  const keys = drawKeys(random.split())
+  const faults = drawFaults(random.split())
+  const genesis = drawGenesis(random.split(), anchor)
+  const { policy, roster } = genesis
+  const configuration: Configuration = {
+    chainId: CHAIN_ID,
+    anchor,
+    broker: BROKER,
+    guardian: GUARDIAN,
+    role: 'core',
+    genesisHash: genesisHash(genesis),
+  }
+  const recipients = new Map<string, Address>(roster.map(({ id, recipient }) => [id, recipient]))
+  for (const { id, recipient } of genesis.openings) if (recipient !== null) recipients.set(id, recipient)
+  const treasuryWei = random.chance(faults.underfunded) ? ETHER_WEI : 1_000n * ETHER_WEI
+  const payable = new Set([...recipients.values(), policy.treasuryOwner])
+  const state = newChainState(treasuryWei, payable, roundHashOf(random, FIRST_ROUND))
+  const rules = {
+    ledger: { chainId: CHAIN_ID, anchor },
+    broker: BROKER,
+    guardian: GUARDIAN,
+    version: random.pick(['v1', 'v2'] as const),
+    ticketValidityRounds: TICKET_VALIDITY_ROUNDS,
+    recoverTickets: real,
+  }
+  return {
+    seed,
+    random,
+    faults,
+    genesis,
+    configuration,
+    keys,
+    chain: new Chain(rules, state, START_SECONDS, 2 + random.below(5)),
+    nowSeconds: START_SECONDS,
+    archive: { records: [], snapshots: [] },
+    boots: [],
+    operator: undefined,
+    bootCount: 0,
+    calls: [],
+    commits: new Map(),
+    ids: [...recipients.keys(), 'late-a', 'late-b', `0x${'ab'.repeat(20)}`],
+    recipients,
+    journal: EMPTY_JOURNAL,
+    journals: new Map([[EMPTY_JOURNAL.head, EMPTY_JOURNAL]]),
+    checks,
+    figures: new Map(),
+    real,
+  }
+}
+
+function drawGenesis(random: Random, anchor: Address): Genesis {
+  const roster = Array.from({ length: 2 + random.below(5) }, (_, at) => ({
+    id: `orch-${at}`,
+    recipient: toHex(random.bytes(20)) as Address,
+  }))
+  // Two accounts may share a recipient: each of them is owed its own credits.
+  if (random.chance(200)) roster.push({ id: 'orch-twin', recipient: (roster[0] as { recipient: Address }).recipient })
+  const openings = random.chance(300)
+    ? [{ id: 'opening', wei: wei(7n * 10n ** 17n), recipient: toHex(random.bytes(20)) as Address }]
+    : []
+  return aGenesis({ policy: drawPolicy(random, anchor), roster, openings })
+}
+
+function drawPolicy(random: Random, anchor: Address): Policy {
+  return aPolicy({
+    anchor,
+    broker: BROKER,
+    strategy: random.pick(['ticket', 'ticket', 'transfer'] as const),
+    treasuryOwner: toHex(random.bytes(20)) as Address,
+    payoutWeiMax: wei(random.pick([ETHER_WEI, 4n * ETHER_WEI])),
+    commitWeiMax: wei(random.pick([3n * ETHER_WEI, 100n * ETHER_WEI])),
+    payoutsPerCommitMax: random.pick([3, 50]),
+    cadenceSeconds: random.pick([0, 60]),
+    signaturesPerSequenceMax: random.pick([2, 8]),
+    backoffSequencesMax: random.pick([1, 4]),
+    accountsMax: random.pick([9, 10_000]),
+    gasMax: 16_000_000,
+  })
+}
+
+/** A hash for a round: unknowable before, and another one after a reorganisation. */
+export function roundHashOf(random: Random, round: number): Hash {
+  const bytes = new Uint8Array(32)
+  new DataView(bytes.buffer).setUint32(0, round)
+  bytes.set(random.bytes(SALT_BYTES), 4)
+  return toHash(bytes)
+}
+
+/** Counts that something happened: a world in which nothing happens proves nothing. */
+export function count(world: World, what: string): void {
+  world.figures.set(what, (world.figures.get(what) ?? 0) + 1)
+}
