@@ -13,7 +13,7 @@ import { type Hash, isHash, toHash } from '../enclave/protocol/ids.ts'
 import { EMPTY_LOG_ROOT, leafHash, nodeHash, rangeRoot } from '../enclave/protocol/log-tree.ts'
 import { decodeEntryBundle, decodeHashTile, encodeEntryBundle, TILE_WIDTH, tilePath } from '../enclave/protocol/tlog.ts'
 import { concatBytes } from '../enclave/protocol/words.ts'
-import { readIfThere, writeDurably } from './durable-file.ts'
+import { readIfThere, readJsonIfThere, writeDurably } from './durable-file.ts'
 import { EntryReader } from './entry-reader.ts'
 import type { DataPaths } from './paths.ts'
 
@@ -49,8 +49,7 @@ export function openAuditLog(paths: DataPaths): AuditLog {
 }
 
 async function readPublished(paths: DataPaths): Promise<Published> {
-  const bytes = await readIfThere(join(paths.audit, SIZE_FILE))
-  return bytes === undefined ? EMPTY : Size.parse(JSON.parse(bytes.toString('utf8')))
+  return (await readJsonIfThere(join(paths.audit, SIZE_FILE), Size, 'AUDIT_STORE')) ?? EMPTY
 }
 
 async function publish(paths: DataPaths, reader: EntryReader, commit: FinalCommit): Promise<Published> {

@@ -11,7 +11,7 @@ import { CodedError } from '../enclave/protocol/errors.ts'
 import { type Address, isAddress } from '../enclave/protocol/ids.ts'
 import type { ReleasedRecord } from '../enclave/protocol/method-results.ts'
 import { concatBytes } from '../enclave/protocol/words.ts'
-import { isMissing, readIfThere, writeDurably } from './durable-file.ts'
+import { isMissing, readJsonIfThere, writeDurably } from './durable-file.ts'
 import { FrameLog } from './frame-log.ts'
 import type { DataPaths } from './paths.ts'
 
@@ -42,13 +42,7 @@ export async function writeBoot(paths: DataPaths, boot: Boot): Promise<void> {
 
 /** The note, or undefined. Refuses SEALED_STORE when it does not read back. */
 export async function readBoot(paths: DataPaths, session: string): Promise<Boot | undefined> {
-  const bytes = await readIfThere(notePath(paths, session))
-  if (bytes === undefined) return undefined
-  try {
-    return Boot.parse(JSON.parse(bytes.toString('utf8')))
-  } catch (cause) {
-    throw new CodedError('SEALED_STORE', `expected the note of a boot in ${notePath(paths, session)}`, { cause })
-  }
+  return readJsonIfThere(notePath(paths, session), Boot, 'SEALED_STORE')
 }
 
 export async function readBoots(paths: DataPaths): Promise<Boot[]> {

@@ -13,7 +13,7 @@ import { openAuditLog } from './audit-log.ts'
 import { readBoot, readBoots, writeBoot } from './boot-records.ts'
 import type { AnchorFacts } from './chain.ts'
 import type { Context } from './context.ts'
-import { readIfThere } from './durable-file.ts'
+import { readJsonIfThere } from './durable-file.ts'
 import { bumpedWei, feesOf, GAS_OPEN, gasLimit, maxFeeWei } from './fees.ts'
 import { readGenesisFile } from './genesis-file.ts'
 import { type Candidate, planLoad, readSealed } from './load-plan.ts'
@@ -62,9 +62,9 @@ export async function bootEnclave(context: BootContext): Promise<StatusResult> {
 
 /** What `generate` made, as the data folder keeps it. Refuses KEYS_MISSING. */
 export async function readKeyFile(path: string): Promise<KeyFile> {
-  const bytes = await readIfThere(path)
-  if (bytes === undefined) throw new CodedError('KEYS_MISSING', `expected key ciphertexts in ${path}`)
-  return KeyFile.parse(JSON.parse(bytes.toString('utf8')))
+  const keys = await readJsonIfThere(path, KeyFile, 'CONFIG_INVALID')
+  if (keys === undefined) throw new CodedError('KEYS_MISSING', `expected key ciphertexts in ${path}`)
+  return keys
 }
 
 async function provision({ enclave, config }: BootContext): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { CodedError } from '../enclave/protocol/errors.ts'
 import { isStage, type Stage } from '../queues/names.ts'
-import { isMissing, makeFolder, OWNER_ONLY_MODE, readIfThere, writeDurably } from './durable-file.ts'
+import { isMissing, makeFolder, OWNER_ONLY_MODE, readJsonIfThere, writeDurably } from './durable-file.ts'
 import type { DataPaths } from './paths.ts'
 
 const Flag = z.strictObject({ stage: z.string(), code: z.string(), reason: z.string(), atMs: z.int() })
@@ -29,7 +29,7 @@ export function openControl(paths: DataPaths): Control {
   const pathOf = (stage: Stage) => join(paths.control, `stop-${stage}.json`)
   const record: Control['record'] = (action, details, atMs) => appendLine(paths, { action, ...details, atMs })
   return {
-    flagOf: async (stage) => parseFlag(await readIfThere(pathOf(stage))),
+    flagOf: (stage) => readFlag(pathOf(stage)),
     flags: () => readFlags(paths),
     set: async (stage, code, reason, atMs) => {
       const flag = { stage, code, reason: reason.slice(0, REASON_CHARACTERS_MAX), atMs }
@@ -49,8 +49,9 @@ function requireStage(text: string): Stage {
   throw new CodedError('CONFIG_INVALID', `expected a stage: ingest, prepare, broadcast or confirm, got ${text}`)
 }
 
-function parseFlag(bytes: Buffer | undefined): Flag | undefined {
-  return bytes === undefined ? undefined : Flag.parse(JSON.parse(bytes.toString('utf8')))
+/** A flag that does not read back keeps its stage standing: who set it meant something. */
+function readFlag(path: string): Promise<Flag | undefined> {
+  return readJsonIfThere(path, Flag, 'CONFIG_INVALID')
 }
 
 async function readFlags(paths: DataPaths): Promise<Flag[]> {
@@ -60,7 +61,7 @@ async function readFlags(paths: DataPaths): Promise<Flag[]> {
   })
   const flags: Flag[] = []
   for (const name of names.filter((text) => text.startsWith('stop-') && text.endsWith('.json')).sort()) {
-    const flag = parseFlag(await readIfThere(join(paths.control, name)))
+    const flag = await readFlag(join(paths.control, name))
     if (flag !== undefined) flags.push(flag)
   }
   return flags

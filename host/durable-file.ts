@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { z } from 'zod'
+import { CodedError, type ErrorCode } from '../enclave/protocol/errors.ts'
 
 export const OWNER_ONLY_MODE = 0o600
 const FOLDER_MODE = 0o700
@@ -42,6 +44,17 @@ export async function readIfThere(path: string): Promise<Buffer | undefined> {
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error
+  }
+}
+
+/** A small JSON file as its schema has it, undefined when there is none. Refuses `code` when it does not read back. */
+export async function readJsonIfThere<T>(path: string, schema: z.ZodType<T>, code: ErrorCode): Promise<T | undefined> {
+  const bytes = await readIfThere(path)
+  if (bytes === undefined) return undefined
+  try {
+    return schema.parse(JSON.parse(bytes.toString('utf8')))
+  } catch (cause) {
+    throw new CodedError(code, `expected ${path} as it was written, it does not read back`, { cause })
   }
 }
 

@@ -15,7 +15,7 @@ const DEPTH_MAX = 8
 
 /** Refuses ENCLAVE_ANSWER when the answer is no map, WEI_SYNTAX when an amount is none. */
 export function parseResult<M extends MethodName>(method: M, answer: unknown): MethodResults[M] {
-  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) {
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer) || answer instanceof Uint8Array) {
     throw new CodedError('ENCLAVE_ANSWER', `expected a map in answer to ${method}, got ${typeof answer}`)
   }
   return typed('', answer, 0) as MethodResults[M]

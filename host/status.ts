@@ -10,7 +10,7 @@ import { readKeyFile } from './boot.ts'
 import type { AnchorFacts, RoundFacts } from './chain.ts'
 import type { Context } from './context.ts'
 import type { Flag } from './control.ts'
-import { isMissing, readIfThere } from './durable-file.ts'
+import { isMissing, readJsonIfThere } from './durable-file.ts'
 import { GAS_OPEN, gasBound, maxFeeWei } from './fees.ts'
 
 export type HostStatus = {
@@ -212,8 +212,7 @@ function stageTroubles({ flags, canaryAtMs, atMs }: Facts): Trouble[] {
 }
 
 async function canaryAt(path: string): Promise<number | undefined> {
-  const bytes = await readIfThere(path)
-  return bytes === undefined ? undefined : Canary.parse(JSON.parse(bytes.toString('utf8'))).atMs
+  return (await readJsonIfThere(path, Canary, 'CONFIG_INVALID'))?.atMs
 }
 
 async function sizeOf(path: string): Promise<number> {

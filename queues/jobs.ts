@@ -17,8 +17,15 @@ export type DrainJob = z.infer<typeof DrainJob>
 export function parseDrainJob(data: unknown): DrainJob {
   const parsed = DrainJob.safeParse(data)
   if (parsed.success) return parsed.data
-  const shown = (JSON.stringify(data) ?? 'nothing').slice(0, SHOWN_CHARACTERS_MAX)
-  throw new CodedError('JOB_INVALID', `expected {shard: 0..${SHARDS_MAX - 1}}, got ${shown}`)
+  throw new CodedError('JOB_INVALID', `expected {shard: 0..${SHARDS_MAX - 1}}, got ${shown(data)}`)
+}
+
+/** By its keys alone: to print all of a job that nests ten thousand levels deep would end the stack, and the worker. */
+function shown(data: unknown): string {
+  const isContainer = typeof data === 'object' && data !== null
+  const text = isContainer ? `the keys ${Object.keys(data).slice(0, SHOWN_KEYS_MAX).join(', ')}` : JSON.stringify(data)
+  return (text ?? 'nothing').slice(0, SHOWN_CHARACTERS_MAX)
 }
 
 const SHOWN_CHARACTERS_MAX = 120
+const SHOWN_KEYS_MAX = 8

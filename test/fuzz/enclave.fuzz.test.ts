@@ -7,8 +7,8 @@ import { METHODS, type MethodName, PHASES, type Phase } from '../../enclave/prot
 import { type Dice, newDice } from '../../scripts/journal/dice.ts'
 import { aPolicy } from '../builders/boot.ts'
 import { aWorld, closeWorlds } from '../builders/worlds.ts'
+import { aRange, aTarget, judge, keepReleased, paramsOf, type Range, type Target } from './enclave-range.ts'
 import { randomBytes, requestOf } from './mutations.ts'
-import { aRange, aTarget, judge, keepReleased, paramsOf, type Range, type Target } from './targets.ts'
 
 /** Inputs in each phase. */
 const RUNS = Number.parseInt(process.env['FUZZ_RUNS'] ?? '2000', 10)

@@ -14,7 +14,13 @@ const SECONDS = 60
 const SHOWN_CHARACTERS_MAX = 2_000
 const U32_LIMIT = 2 ** 32
 
-type Words = { readonly targets: readonly string[]; readonly seconds: number; readonly seed: number; readonly keep: boolean; readonly blind: boolean }
+type Words = {
+  readonly targets: readonly string[]
+  readonly seconds: number
+  readonly seed: number
+  readonly keep: boolean
+  readonly blind: boolean
+}
 
 process.exitCode = await main(process.argv.slice(2))
 

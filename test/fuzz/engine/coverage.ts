@@ -11,7 +11,9 @@ type Unreached = readonly Range[]
 /** For each function that was called, what was not entered of it. */
 export type Reached = ReadonlyMap<string, Unreached>
 
-const WATCHED = ['enclave', 'host', 'auditor', 'queues', 'scripts'].map((folder) => pathToFileURL(`${ROOT}/${folder}/`).href)
+const WATCHED = ['enclave', 'host', 'auditor', 'queues', 'scripts'].map(
+  (folder) => pathToFileURL(`${ROOT}/${folder}/`).href,
+)
 
 export class Coverage {
   readonly #session = new Session()

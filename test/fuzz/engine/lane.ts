@@ -96,9 +96,7 @@ class Lane {
   }
 
   get #isOver(): boolean {
-    return (
-      this.failure !== undefined || this.#inputs >= this.#task.inputs || performance.now() > this.#endsAtMs
-    )
+    return this.failure !== undefined || this.#inputs >= this.#task.inputs || performance.now() > this.#endsAtMs
   }
 
   async #readNew(count: number): Promise<void> {

@@ -82,9 +82,7 @@ export function isSame(left: unknown, right: unknown): boolean {
   if (Array.isArray(left) !== Array.isArray(right)) return false
   const keys = Object.keys(left)
   if (keys.length !== Object.keys(right).length) return false
-  return keys.every(
-    (key) => Object.hasOwn(right, key) && isSame((left as Keyed)[key], (right as Keyed)[key]),
-  )
+  return keys.every((key) => Object.hasOwn(right, key) && isSame((left as Keyed)[key], (right as Keyed)[key]))
 }
 
 type Keyed = { readonly [key: string]: unknown }

@@ -43,6 +43,8 @@ function newThread(): Thread {
   let alive = true
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     workerData: buffer,
+    // What a target prints, as for --help, is nobody's.
+    stdout: true,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES_MAX },
   })
   worker.once('exit', () => {

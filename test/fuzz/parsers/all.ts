@@ -1,9 +1,22 @@
 /** Every target, by the boundary that its bytes cross. */
 import type { Target } from '../engine/target.ts'
 import { ENCODINGS } from './encodings.ts'
+import { HOST_FILES } from './host-files.ts'
+import { JOURNAL } from './journal.ts'
 import { LOG } from './log.ts'
+import { REQUESTS } from './requests.ts'
+import { SEALED } from './sealed.ts'
+import { SETTING_TARGETS } from './settings.ts'
 
-export const TARGETS: readonly Target[] = [...ENCODINGS, ...LOG]
+export const TARGETS: readonly Target[] = [
+  ...ENCODINGS,
+  ...JOURNAL,
+  ...SEALED,
+  ...LOG,
+  ...SETTING_TARGETS,
+  ...HOST_FILES,
+  ...REQUESTS,
+]
 
 export function findTarget(name: string): Target | undefined {
   return TARGETS.find((target) => target.name === name)

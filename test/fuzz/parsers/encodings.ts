@@ -106,7 +106,31 @@ function isWellFormed(value: JsonValue): boolean {
   return Object.entries(value).every(([key, inner]) => key.isWellFormed() && isWellFormed(inner))
 }
 
-const SOUP = ['{', '}', '[', ']', ':', ',', '"', '\\', 'a', '"a"', '"b":', '1', '-', '0', '.5', 'e9', 'true', 'null', ' ', '\n', '\\u0061', '\\ud800', '\u00e9']
+const SOUP = [
+  '{',
+  '}',
+  '[',
+  ']',
+  ':',
+  ',',
+  '"',
+  '\\',
+  'a',
+  '"a"',
+  '"b":',
+  '1',
+  '-',
+  '0',
+  '.5',
+  'e9',
+  'true',
+  'null',
+  ' ',
+  '\n',
+  '\\u0061',
+  '\\ud800',
+  '\u00e9',
+]
 
 /** Pieces of JSON in any order: most of it none. */
 function jsonSoup(dice: Dice): string {
@@ -117,17 +141,25 @@ const message: Target = {
   name: 'message',
   claim: 'reads a message so that writing it again, in either encoding, says the same',
   inputs: 30_000,
-  seeds: () => [...EXAMPLES.map((value) => bytesOf(JSON.stringify(value))), ...EXAMPLES.map((value) => encodeCbor(value))],
+  seeds: () => [
+    ...EXAMPLES.map((value) => bytesOf(JSON.stringify(value))),
+    ...EXAMPLES.map((value) => encodeCbor(value)),
+  ],
   generate: randomBytes,
   mutate: changeInside,
   run: (input) => {
     const codes = ['FRAME_SYNTAX', 'JSON_SYNTAX', 'CBOR_SYNTAX'] as const
-    judged(() => decodeRequest(input), codes, ({ params }) => demand(isMap(params), 'params are a map'))
+    judged(
+      () => decodeRequest(input),
+      codes,
+      ({ params }) => demand(isMap(params), 'params are a map'),
+    )
     return judged(
       () => decodeMessage(input),
       codes,
       ({ message: read, encoding }) => {
-        for (const form of ['cbor', 'json'] as const) demand(isSameMessage(read, form, encoding), `${form} says the same`)
+        for (const form of ['cbor', 'json'] as const)
+          demand(isSameMessage(read, form, encoding), `${form} says the same`)
       },
     )
   },
@@ -180,7 +212,11 @@ const frames: Target = {
   run: (input) => {
     const whole = framesOf([input])
     const dice = newDice(input.length * 256 + (input[0] ?? 0))
-    for (const pieces of [cutAtRandom(dice, input), cutAtRandom(dice, input), Array.from(input, (byte) => Uint8Array.of(byte))])
+    for (const pieces of [
+      cutAtRandom(dice, input),
+      cutAtRandom(dice, input),
+      Array.from(input, (byte) => Uint8Array.of(byte)),
+    ])
       demand(isSame(framesOf(pieces), whole), 'the same frames come of the same bytes')
     return whole.outcome
   },

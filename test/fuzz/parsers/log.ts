@@ -18,12 +18,19 @@ import {
   verifierKeyOf,
   verifyNote,
 } from '../../../enclave/protocol/note.ts'
-import { decodeEntryBundle, decodeHashTile, encodeEntryBundle, parseTilePath, TILE_WIDTH, tilePath } from '../../../enclave/protocol/tlog.ts'
+import {
+  decodeEntryBundle,
+  decodeHashTile,
+  encodeEntryBundle,
+  parseTilePath,
+  TILE_WIDTH,
+  tilePath,
+} from '../../../enclave/protocol/tlog.ts'
 import type { Dice } from '../../../scripts/journal/dice.ts'
 import { aFullLog } from '../../unit/auditor/log-builder.ts'
 import { ROOT } from '../engine/root.ts'
 import { ACCEPTED, bytesOf, demand, isSame, judged, type Target, textOf } from '../engine/target.ts'
-import { changeBytes, changeInside, changeMeaning, type Fields, randomBytes, type Value } from '../mutations.ts'
+import { changeBytes, changeInside, changeMeaning, type Fields, randomBytes } from '../mutations.ts'
 import { packed, unpacked } from './packing.ts'
 
 const VECTORS = join(ROOT, 'test', 'vectors')
@@ -53,7 +60,10 @@ const bundle: Target = {
   name: 'bundle',
   claim: 'reads a bundle or a hash tile only as so many whole entries as its name demands',
   inputs: 25_000,
-  seeds: () => [[bytesOf('a')], [new Uint8Array(0), bytesOf('bc'), new Uint8Array(300)]].map((list) => Uint8Array.of(list.length, ...encodeEntryBundle(list))),
+  seeds: () =>
+    [[bytesOf('a')], [new Uint8Array(0), bytesOf('bc'), new Uint8Array(300)]].map((list) =>
+      Uint8Array.of(list.length, ...encodeEntryBundle(list)),
+    ),
   run: (input) => {
     const width = 1 + ((input[0] ?? 0) % TILE_WIDTH)
     const bytes = input.subarray(1)
@@ -74,7 +84,8 @@ const path: Target = {
   name: 'tile-path',
   claim: 'reads a path as a tile only where that tile has this very path',
   inputs: 25_000,
-  seeds: () => ['tile/0/000', 'tile/0/x001/x234/067.p/9', 'tile/63/001', 'tile/entries/273.p/112', 'tile/1/x010/000'].map(bytesOf),
+  seeds: () =>
+    ['tile/0/000', 'tile/0/x001/x234/067.p/9', 'tile/63/001', 'tile/entries/273.p/112', 'tile/1/x010/000'].map(bytesOf),
   run: (input) => {
     const text = textOf(input)
     const name = parseTilePath(text)
@@ -97,12 +108,17 @@ const HONEST_NOTE = formatNote({
 
 const note: Target = {
   name: 'note',
-  claim: 'reads a signed note, a checkpoint or a key only as the text that writing it gives, and believes no wrong signature',
+  claim:
+    'reads a signed note, a checkpoint or a key only as the text that writing it gives, and believes no wrong signature',
   inputs: 25_000,
   seeds: () => [bytesOf(HONEST_NOTE), bytesOf(formatVerifierKey(KEY)), NOTE],
   run: (input) => {
     const text = textOf(input)
-    judged(() => parseVerifierKey(text), ['NOTE_SYNTAX'], (key) => demand(formatVerifierKey(key) === text, 'a key has one form'))
+    judged(
+      () => parseVerifierKey(text),
+      ['NOTE_SYNTAX'],
+      (key) => demand(formatVerifierKey(key) === text, 'a key has one form'),
+    )
     const base64 = decodeBase64(text)
     demand(base64 === undefined || encodeBase64(base64) === text, 'base64 has one form')
     return judged(
@@ -110,9 +126,17 @@ const note: Target = {
       ['NOTE_SYNTAX'],
       (read) => {
         demand(formatNote(read) === text, 'a note has one form')
-        const signed = judged(() => verifyNote(read, [KEY], () => false), ['NOTE_SIGNATURE', 'NOTE_UNSIGNED'], () => undefined)
+        const signed = judged(
+          () => verifyNote(read, [KEY], () => false),
+          ['NOTE_SIGNATURE', 'NOTE_UNSIGNED'],
+          () => undefined,
+        )
         demand(signed !== ACCEPTED, 'a wrong signature is none')
-        judged(() => parseCheckpoint(read.text), ['NOTE_SYNTAX'], (known) => demand(checkpointText(known) === read.text, 'a checkpoint has one form'))
+        judged(
+          () => parseCheckpoint(read.text),
+          ['NOTE_SYNTAX'],
+          (known) => demand(checkpointText(known) === read.text, 'a checkpoint has one form'),
+        )
       },
     )
   },
@@ -124,7 +148,8 @@ const CORE_CODES = ['STATE_MISMATCH', ...ENTRY_CODES] as const
 
 const replay: Target = {
   name: 'replay',
-  claim: 'replays any list of entries with a code or a finding, and two replays that share nothing agree on what is clean',
+  claim:
+    'replays any list of entries with a code or a finding, and two replays that share nothing agree on what is clean',
   inputs: 1_500,
   seeds: () => [packed(HONEST_LOG), packed(HONEST_LOG.slice(0, 6)), packed(entriesOfEachType())],
   mutate: changeLog,
@@ -144,7 +169,8 @@ const replay: Target = {
       () => undefined,
     )
     demand(!isClean || outcome === ACCEPTED, `what the auditor calls clean the enclave takes, not ${outcome}`)
-    if (isClean && ledger !== null && state !== undefined) demand(isOneLedger(ledger, state), 'both replays lead to one ledger')
+    if (isClean && ledger !== null && state !== undefined)
+      demand(isOneLedger(ledger, state), 'both replays lead to one ledger')
     return outcome
   },
 }
@@ -152,7 +178,14 @@ const replay: Target = {
 type Told = NonNullable<ReturnType<typeof summary>['ledger']>
 
 function isOneLedger(ledger: Told, state: State): boolean {
-  const told = [ledger.head, ledger.sequence, ledger.creditedWei, ledger.paidWei, ledger.reservedWei, ledger.journalSize]
+  const told = [
+    ledger.head,
+    ledger.sequence,
+    ledger.creditedWei,
+    ledger.paidWei,
+    ledger.reservedWei,
+    ledger.journalSize,
+  ]
   const held = [state.head, state.sequence, state.creditedWei, state.paidWei, state.reservedWei, state.journalSize]
   return told.join() === held.join()
 }
