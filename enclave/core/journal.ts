@@ -1,7 +1,7 @@
 /** What a journal line means for the ledger (protocol section 6). A decision; apply carries it out. */
 import type { Body } from '../protocol/entry.ts'
 import { REASON_BYTES_MAX } from '../protocol/entry.ts'
-import { CodedError } from '../protocol/errors.ts'
+import { assert, CodedError } from '../protocol/errors.ts'
 import { sha256 } from '../protocol/hash.ts'
 import type { Hash } from '../protocol/ids.ts'
 import { HASH_BYTES, ORCHESTRATOR_ID_BYTES_MAX, toHash } from '../protocol/ids.ts'
@@ -26,6 +26,7 @@ const BALANCE_EVENT = 'set_balance'
 
 /** journalHead' = sha256(journalHead ‖ sha256(line with its newline)). */
 export function nextJournalHead(head: Uint8Array, lineHash: Uint8Array): Uint8Array {
+  assert(head.length === HASH_BYTES && lineHash.length === HASH_BYTES, 'a journal head joins two hashes of 32 bytes')
   joined.set(head)
   joined.set(lineHash, HASH_BYTES)
   return sha256(joined)

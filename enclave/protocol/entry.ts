@@ -20,6 +20,7 @@ import {
 import { CodedError } from './errors.ts'
 import { EPOCH_MAX, PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST, SEQUENCE_MAX } from './header.ts'
 import { ORCHESTRATOR_ID_BYTES_MAX } from './ids.ts'
+import { encodeJournalCredit } from './journal-entry.ts'
 import { ACCOUNTS_MAX, POLICY_VERSION_MAX, policyCodec, QUORUM_MAX } from './policy.ts'
 import { PAYOUTS_MAX } from './ticket.ts'
 import { ENTRY_BYTES_MAX } from './tlog.ts'
@@ -246,6 +247,8 @@ export type Entry = {
 
 /** The canonical bytes of an entry; its keys stand in canonical order already. */
 export function encodeEntry(entry: Entry): Uint8Array {
+  if (entry.type === 'credit' && entry.body.source === 'journal')
+    return encodeJournalCredit(entry.v, entry.i, entry.at, entry.body)
   const codec = bodies[entry.type] as Codec<unknown>
   const map: { [key: string]: CborValue } = {
     i: entry.i,

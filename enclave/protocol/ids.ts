@@ -17,6 +17,8 @@ export const ORCHESTRATOR_ID_BYTES_MAX = 128
 export const ZERO_ADDRESS = `0x${'00'.repeat(ADDRESS_BYTES)}` as Address
 export const ZERO_HASH = `0x${'00'.repeat(HASH_BYTES)}` as Hash
 
+const ZERO = 48
+const LETTER_X = 120
 const ADDRESS_FORM = /^0x[0-9a-fA-F]{40}$/
 const HASH_FORM = /^0x[0-9a-f]{64}$/
 
@@ -33,12 +35,24 @@ export function isHash(text: string): text is Hash {
   return HASH_FORM.test(text)
 }
 
-const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const DIGITS = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
+const PREFIX_CHARACTERS = 2
+/** Hashes, addresses and signatures are laid out here; only longer bytes need room of their own. */
+const shortText = new Uint8Array(PREFIX_CHARACTERS + 2 * 65)
+const decoder = new TextDecoder()
 
+/** Text out of one decoder is flat: pieces joined one by one would be read again at every use. */
 export function toHex(bytes: Uint8Array): Hex {
-  let text = '0x'
-  for (let at = 0; at < bytes.length; at++) text += HEX_OF_BYTE[bytes[at] as number]
-  return text as Hex
+  const size = PREFIX_CHARACTERS + 2 * bytes.length
+  const text = size <= shortText.length ? shortText.subarray(0, size) : new Uint8Array(size)
+  text[0] = ZERO
+  text[1] = LETTER_X
+  for (let at = 0, to = PREFIX_CHARACTERS; at < bytes.length; at++) {
+    const byte = bytes[at] as number
+    text[to++] = DIGITS[byte >> 4] as number
+    text[to++] = DIGITS[byte & 15] as number
+  }
+  return decoder.decode(text) as Hex
 }
 
 /** 32 bytes to a Hash. The length is the caller's promise. */
@@ -46,20 +60,20 @@ export function toHash(bytes: Uint8Array): Hash {
   return toHex(bytes) as Hash
 }
 
-function nibble(code: number): number {
-  if (code >= 48 && code <= 57) return code - 48
-  if (code >= 97 && code <= 102) return code - 87
-  if (code >= 65 && code <= 70) return code - 55
-  return -1
+/** The value of a hex digit by its character code, and −1 for every other character. */
+const NIBBLES = new Int8Array(128).fill(-1)
+for (let value = 0; value < 16; value++) {
+  NIBBLES[value.toString(16).charCodeAt(0)] = value
+  NIBBLES[value.toString(16).toUpperCase().charCodeAt(0)] = value
 }
 
 /** The bytes of a 0x-prefixed hex text, or undefined when it is not one (odd length, other characters, no prefix). */
 export function fromHexOr(text: string): Uint8Array | undefined {
-  if (text.length % 2 !== 0 || text.charCodeAt(0) !== 48 || text.charCodeAt(1) !== 120) return undefined
+  if (text.length % 2 !== 0 || text.charCodeAt(0) !== ZERO || text.charCodeAt(1) !== LETTER_X) return undefined
   const bytes = new Uint8Array(text.length / 2 - 1)
-  for (let at = 0; at < bytes.length; at++) {
-    const high = nibble(text.charCodeAt(2 + at * 2))
-    const low = nibble(text.charCodeAt(3 + at * 2))
+  for (let at = 0, digit = 2; at < bytes.length; at++, digit += 2) {
+    const high = NIBBLES[text.charCodeAt(digit)] ?? -1
+    const low = NIBBLES[text.charCodeAt(digit + 1)] ?? -1
     if (high < 0 || low < 0) return undefined
     bytes[at] = high * 16 + low
   }

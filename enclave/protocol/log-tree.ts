@@ -45,6 +45,7 @@ export function leafHash(entry: Uint8Array): Uint8Array {
 
 /** SHA-256(0x01 ‖ left ‖ right): 32 bytes. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  assert(left.length === HASH_BYTES && right.length === HASH_BYTES, 'a node has two hashes of 32 bytes')
   nodeBytes.set(left, 1)
   nodeBytes.set(right, 1 + HASH_BYTES)
   return sha256(nodeBytes)

@@ -57,29 +57,33 @@ type Scan = { colons: number; values: number; depth: number; escapes: boolean }
 
 /** Counts what lies outside strings. Text that is not JSON may be miscounted: JSON.parse refuses it afterwards. */
 function scanStructure(bytes: Uint8Array): Scan {
-  let colons = 0
-  let values = 1
+  const scan = { colons: 0, values: 1, depth: 0, escapes: false }
   let level = 0
-  let depth = 0
-  let escapes = false
-  let inside = false
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number
-    if (byte === QUOTE) inside = !inside
-    else if (inside) {
-      if (byte !== BACKSLASH) continue
-      at++
-      if (bytes[at] === LETTER_U) escapes = true
-    } else if (byte === COLON) colons++
-    else if (byte === COMMA) values++
+    if (byte === QUOTE) at = endOfString(bytes, at + 1, scan)
+    else if (byte === COLON) scan.colons++
+    else if (byte === COMMA) scan.values++
     else if ((byte | 0x20) === 0x7b) {
       // [ and { differ in one bit, as do ] and }.
       level++
-      values++
-      if (level > depth) depth = level
+      scan.values++
+      if (level > scan.depth) scan.depth = level
     } else if ((byte | 0x20) === 0x7d) level--
   }
-  return { colons, values, depth, escapes }
+  return scan
+}
+
+/** Where the quote stands that ends the string whose first byte is at `start`. Most bytes are passed here. */
+function endOfString(bytes: Uint8Array, start: number, scan: Scan): number {
+  for (let at = start; at < bytes.length; at++) {
+    const byte = bytes[at] as number
+    if (byte === QUOTE) return at
+    if (byte !== BACKSLASH) continue
+    at++
+    if (bytes[at] === LETTER_U) scan.escapes = true
+  }
+  return bytes.length
 }
 
 function decode(bytes: Uint8Array): string | undefined {
@@ -113,9 +117,9 @@ function countKeys(value: JsonValue, census: Census): void {
 }
 
 function countMembers(value: { [key: string]: JsonValue }, census: Census): void {
-  const keys = Object.keys(value)
-  census.keys += keys.length
-  for (const key of keys) {
+  // What JSON.parse makes inherits nothing that is enumerable: these are the object's own keys, without a list of them.
+  for (const key in value) {
+    census.keys++
     if (key === '__proto__') census.proto = true
     if (census.checkText && !key.isWellFormed()) census.wellFormed = false
     countKeys(value[key] as JsonValue, census)

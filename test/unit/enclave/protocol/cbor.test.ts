@@ -254,6 +254,27 @@ describe('CBOR: reading', () => {
     expect(codeOf(() => decodeCbor(new Uint8Array(1_000_000).fill(0x9f), LOOSE))).to.equal('CBOR_SYNTAX')
   })
 
+  it('keeps byte strings of every size apart, however many are read and written after them', () => {
+    const sizes = [0, 1, 63, 64, 65, 300, 4_095, 4_096, 4_097, 65_536, 70_000]
+    const made = Array.from({ length: 300 }, (_, at) => new Uint8Array(sizes[at % sizes.length] as number).fill(at))
+    const written = made.map((bytes) => encodeCbor(bytes))
+    const read = written.map((bytes) => decodeCbor(bytes, CANONICAL) as Uint8Array)
+    for (const bytes of written) bytes.fill(0xee)
+    expect(read.map(hexOf)).to.deep.equal(made.map(hexOf))
+    for (const [at, bytes] of read.entries()) {
+      bytes.fill(0xdd)
+      expect(hexOf(read[at + 1] ?? bytes)).to.equal(hexOf(made[at + 1] ?? bytes))
+    }
+  })
+
+  it('writes the same after a bug of ours stopped a writer halfway, and inside another writer', () => {
+    const value: CborInput = { a: 'x'.repeat(400), é: 1, '\u{1f3ac}': 2, bb: [new Uint8Array(100).fill(7)] }
+    const before = hexOf(encodeCbor(value))
+    expect(isBug(() => encodeCbor({ a: 'y'.repeat(300), b: 0.5 }))).to.equal(true)
+    expect(hexOf(encodeCbor(value))).to.equal(before)
+    expect(decodeCbor(bytesOf(before), CANONICAL)).to.deep.equal(value)
+  })
+
   it('returns byte strings that do not change when the frame they came in is reused', () => {
     const frame = Buffer.from('4401020304', 'hex')
     const value = decodeCbor(frame, CANONICAL) as Uint8Array
