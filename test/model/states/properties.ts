@@ -37,6 +37,15 @@ export const historyIsOne: Property = ({ landed }) => {
   return `the header says that ${call.paidWei.join()} was paid, the chain had paid ${paidBeforeWei.join()}`
 }
 
+/** A header that says more was paid than the chain paid takes it from a payee. */
+export const nobodyRobbed: Property = ({ landed }) => {
+  for (const [account, wei] of landed?.call.paidWei.entries() ?? []) {
+    const gotWei = landed?.paidBeforeWei[account] ?? 0n
+    if (wei > gotWei) return `account ${account} got ${gotWei} wei, the header says ${wei}`
+  }
+  return undefined
+}
+
 /** Nothing lands from a boot once a later boot's session has. */
 export const sessionFences: Property = ({ landed }) => {
   if (landed === null || landed.call.boot === landed.newestBoot) return undefined
@@ -48,5 +57,6 @@ export const EVERY: readonly Property[] = [
   moneyIsConserved,
   depositIsDonated,
   historyIsOne,
+  nobodyRobbed,
   sessionFences,
 ]

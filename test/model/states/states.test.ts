@@ -13,9 +13,9 @@ import { honestWay } from './progress.ts'
 import {
   depositIsDonated,
   EVERY,
-  historyIsOne,
   moneyIsConserved,
   nobodyOverpaid,
+  nobodyRobbed,
   type Property,
   sessionFences,
 } from './properties.ts'
@@ -146,8 +146,8 @@ describe('an anchored ledger with one protection less', () => {
   it('robs a payee in 6 moves where the settlement is not folded into the head', async () => {
     const unfolded = await loadCoreWithout('fold')
     const setting = { core: unfolded, rules: anchorRules(unfolded), bounds: PAIR }
-    const trace = breaks(setting, historyIsOne, 6, /^the header says that 0,[01] was paid, the chain had paid 0,[01]$/)
-    expect(trace.length).to.equal(6)
+    const trace = breaks(setting, nobodyRobbed, 6, /^account 1 got 0 wei, the header says 1$/)
+    expect(trace.filter((move) => move.includes('is told that bitmap 1 landed')).length).to.equal(1)
   })
 
   it('pays twice in 8 moves where a load takes the claimed head for its own', async () => {
