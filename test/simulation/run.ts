@@ -14,8 +14,9 @@ export type Played = {
   readonly world: World
 }
 
-const STEPS_MIN = 200
-const STEPS_MORE_MAX = 60
+/** Before the faults stop; what follows takes ten steps at the least. */
+const STEPS_MIN = 190
+const STEPS_MORE_MAX = 20
 
 export function playSeed(seed: number, options: WorldOptions = { real: false }): Played {
   const checks = new Checks()

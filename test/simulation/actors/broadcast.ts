@@ -1,12 +1,13 @@
 /** Calls that left an enclave: noted, broadcast by their own transaction or relayed, and kept for ever. */
 
 import { decodeSignature, recoverAddress } from '../../../enclave/keys/secp256k1.ts'
-import { decodeAnchorCall } from '../../../enclave/protocol/anchor.ts'
+import type { AnchorCall } from '../../../enclave/protocol/anchor.ts'
 import { commitStruct, openStruct } from '../../../enclave/protocol/header.ts'
 import { type Address, toHash, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import { parsePayouts, payoutsHash } from '../../../enclave/protocol/ticket.ts'
 import { typedDigest } from '../../../enclave/protocol/typed-data.ts'
 import type { Boot, Reply } from '../boot.ts'
+import { readCalldata } from '../chain/calldata.ts'
 import type { CallInfo } from '../chain/state.ts'
 import { claim } from '../violation.ts'
 import { type CommitInfo, count, type SignedCall, type World } from '../world.ts'
@@ -26,15 +27,16 @@ export function noteCall(
   reply: Reply,
   { nonce, maxFeeWei }: { readonly nonce: number; readonly maxFeeWei: bigint },
 ): SignedCall {
-  const info = readCall(world, reply.call)
+  const kind = reply.mode === undefined ? 'openSession' : reply.mode === 'bare' ? 'commit' : 'commitAndPay'
+  const info = readCall(world, reply.call, kind)
   const raw = { bytes: reply.rawTransaction, hash: toHash(reply.hash), nonce, maxFeeWei }
   const signed = { boot, info, raw, commit: info.decoded.kind === 'openSession' ? undefined : noteCommit(world, boot) }
   world.calls.push(signed)
   return signed
 }
 
-function readCall(world: World, data: Uint8Array): CallInfo {
-  const decoded = decodeAnchorCall(data)
+function readCall(world: World, data: Uint8Array, kind: AnchorCall['kind']): CallInfo {
+  const decoded = readCalldata(data, kind, world.real)
   const { ledger } = world.chain.rules
   const struct = decoded.kind === 'openSession' ? openStruct(decoded.open) : commitStruct(decoded.commit)
   const signer = recoverAddress(typedDigest(ledger, struct), decodeSignature(decoded.signature))

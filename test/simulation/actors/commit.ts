@@ -8,6 +8,8 @@ import { drawFees, noteCall, submit } from './broadcast.ts'
 import { call, end } from './host.ts'
 
 const GIVE_UP_PERMILLE = 700
+/** Somebody resigns now and then in any world: a round went by, a fee rose, a payee cannot be paid. */
+const RESIGN_PERMILLE = 120
 
 export function pursue(world: World, boot: Boot, unlanded: Unlanded, view: ChainState): void {
   const { random, faults } = world
@@ -19,7 +21,7 @@ export function pursue(world: World, boot: Boot, unlanded: Unlanded, view: Chain
     if (random.chance(GIVE_UP_PERMILLE)) end(world, boot)
     return
   }
-  if (boot.commit?.commit?.hash !== unlanded.hash || random.chance(Math.max(faults.resigned, 250)))
+  if (boot.commit?.commit?.hash !== unlanded.hash || random.chance(faults.resigned + RESIGN_PERMILLE))
     return resign(world, boot, unlanded, view)
   if (random.chance(300)) submit(world, boot.commit)
 }
