@@ -14,7 +14,12 @@ import { openLog, readLog } from '../../scripts/chain/log-file.ts'
 import { serve } from '../../scripts/chain/server.ts'
 
 export type Log = { readonly address: Hex; readonly topics: [Hex, ...Hex[]]; readonly data: Hex }
-export type MinedReceipt = { readonly status: Hex; readonly logs: readonly Log[]; readonly contractAddress: Hex | null }
+export type MinedReceipt = {
+  readonly status: Hex
+  readonly logs: readonly Log[]
+  readonly contractAddress: Hex | null
+  readonly gasUsed: Hex
+}
 
 const BLOCK_MS = 250
 const FINAL_DEPTH_BLOCKS = 2
@@ -60,9 +65,9 @@ export class ChainNode {
     for (let block = 0; block < blocks; block++) await this.#chain.tick(Date.now())
   }
 
-  /** Empty blocks at once; the clock goes on by a second each. */
+  /** Empty blocks at once, all at the same second. */
   async skip(blocks: bigint): Promise<void> {
-    await this.request('hardhat_mine', `0x${blocks.toString(16)}`)
+    await this.request('hardhat_mine', `0x${blocks.toString(16)}`, '0x0')
     await this.mine()
   }
 

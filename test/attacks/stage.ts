@@ -7,7 +7,7 @@ import { strict as assert } from 'node:assert'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Hex, parseEventLogs } from 'viem'
+import { encodeFunctionData, type Hex, parseEventLogs } from 'viem'
 import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { genesisHash } from '../../enclave/protocol/configuration.ts'
 import { type Address, toHex } from '../../enclave/protocol/ids.ts'
@@ -19,7 +19,7 @@ import { type Claim, matches, STANDING_AT_GENESIS, standingAfter } from '../../h
 import { DEV_ACCOUNTS, type DevAccount, devAccount } from '../../scripts/chain/accounts.ts'
 import { BASE_FEE_WEI, CHAIN_ID } from '../../scripts/chain/evm.ts'
 import { appointAuthority, type Deployment, fundGasFloat, setupChain } from '../../scripts/chain/setup.ts'
-import { TICKET_BROKER_ABI, WORLD } from '../../scripts/chain/world.ts'
+import { TICKET_BROKER_ABI, WORLD, WORLD_ABI } from '../../scripts/chain/world.ts'
 import { aGenesis, anAddress, aPolicy, audited } from '../builders/boot.ts'
 import { Boot, type KeyCiphertexts, type Round, type StoredRecord } from './boot.ts'
 import { ChainNode, type MinedReceipt } from './chain-node.ts'
@@ -54,13 +54,15 @@ export type Outcome = {
   readonly receipt: MinedReceipt
 }
 
-type Parts = Pick<Stage, 'node' | 'folder' | 'deployment' | 'chain' | 'genesis' | 'roster'>
+type Parts = Pick<Stage, 'node' | 'folder' | 'deployment' | 'chain' | 'configuration' | 'genesis' | 'roster'>
 
 export class Stage {
   readonly node: ChainNode
   readonly folder: string
   readonly deployment: Deployment
   readonly chain: Chain
+  /** What every enclave of the stage is started for. */
+  readonly configuration: object
   /** As the enclave takes it over the wire. */
   readonly genesis: object
   readonly roster: readonly { readonly id: string; readonly recipient: Address }[]
@@ -75,6 +77,7 @@ export class Stage {
     this.folder = parts.folder
     this.deployment = parts.deployment
     this.chain = parts.chain
+    this.configuration = parts.configuration
     this.genesis = parts.genesis
     this.roster = parts.roster
   }
@@ -177,6 +180,13 @@ export class Stage {
     return { number, hash }
   }
 
+  /** Opens the round that has begun, as a keeper does. */
+  async openRound(): Promise<void> {
+    const data = encodeFunctionData({ abi: WORLD_ABI, functionName: 'initializeRound' })
+    const { status } = await this.asStranger({ to: WORLD.roundsManager, data })
+    assert.equal(status, '0x1', 'a round that has begun can be opened')
+  }
+
   /** The truth about the head. */
   async claim(): Promise<Claim> {
     const { head, epoch, sequence } = await this.facts()
@@ -222,6 +232,11 @@ export class Stage {
   /** The authority's own transaction, into the next block. */
   async send(signed: SignedCall): Promise<Outcome> {
     return this.#judged(await this.node.land(toHex(signed.rawTransaction)), signed)
+  }
+
+  /** Into the pool: `node.mine` decides when it lands, and beside what. Gives the hash. */
+  submit(signed: SignedCall): Promise<Hex> {
+    return this.node.submit(toHex(signed.rawTransaction))
   }
 
   /** The same call carried by a stranger. */
@@ -317,10 +332,10 @@ async function partsOf(node: ChainNode, options: StageOptions): Promise<Parts> {
     }),
   )
   const roster = [...known, ...unknown].map((recipient, at) => ({ id: `orch-${at}`, recipient }))
-  const { folder, genesis } = writeFiles(deployment, roster, options.policy ?? {})
+  const { folder, configuration, genesis } = writeFiles(deployment, roster, options.policy ?? {})
   const anchor = lower(deployment.anchor)
   const chain = openChain({ rpcUrls: [node.url], chainId: CHAIN_ID, anchor, finality: 'finalized' })
-  return { node, folder, deployment, chain, genesis, roster }
+  return { node, folder, deployment, chain, configuration, genesis, roster }
 }
 
 /** The configuration that every enclave of the stage is started for. */
@@ -335,7 +350,7 @@ function writeFiles(deployment: Deployment, roster: Stage['roster'], over: Parti
   const folder = mkdtempSync(join(tmpdir(), 'attack-'))
   mkdirSync(join(folder, 'keys'))
   writeFileSync(join(folder, 'enclave.json'), `${JSON.stringify(configuration)}\n`)
-  return { folder, genesis: JSON.parse(JSON.stringify(genesis, amountsAsText)) as object }
+  return { folder, configuration, genesis: JSON.parse(JSON.stringify(genesis, amountsAsText)) as object }
 }
 
 function amountsAsText(_: string, value: unknown): unknown {

@@ -5,6 +5,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { signalGroup } from '../group.ts'
 import type { Copy } from './copy.ts'
+import type { Failure, Report } from './reporter.ts'
 
 export type Verdict =
   /** A test found the protection missing: its title. */
@@ -14,15 +15,10 @@ export type Verdict =
   /** Something failed that is no finding: a file that does not load, a hook, a crash, a test that never ended. */
   | { readonly kind: 'broken'; readonly why: string }
 
-type Failure = { readonly fullTitle: string; readonly title: string; readonly err: { readonly stack?: string } }
-type Report = {
-  readonly stats: { readonly tests: number; readonly passes: number }
-  readonly failures: readonly Failure[]
-}
-
+const REPORTER = './scripts/test/mutants/reporter.ts'
 const FILE_MS_MAX = 180_000
-const HOOK_FORM = /^"(before|after)( all| each)" hook/
-const FINDING_FORM = /^AssertionError\b/
+/** Of the tests: an assertion of the product itself is a crash like any other. */
+const FINDING_FORM = /^AssertionError \[ERR_ASSERTION\]/
 const WHY_CHARACTERS_MAX = 300
 
 export async function judge(copy: Copy, test: string): Promise<Verdict> {
@@ -33,19 +29,26 @@ export async function judge(copy: Copy, test: string): Promise<Verdict> {
   const [finding] = report.failures.filter(isFinding)
   if (finding !== undefined) return { kind: 'killed', by: finding.title }
   const [failure] = report.failures
-  if (failure !== undefined) return { kind: 'broken', why: short(`${failure.fullTitle}: ${failure.err.stack ?? ''}`) }
-  if (report.stats.passes === 0) return { kind: 'broken', why: 'the file has no test' }
+  if (failure !== undefined) return { kind: 'broken', why: short(`${failure.fullTitle}: ${failure.stack}`) }
+  if (report.passes === 0) return { kind: 'broken', why: 'the file has no test' }
   return { kind: 'survived' }
 }
 
 /** Only an assertion inside a test is a finding: a hook that fails or an enclave that does not start proves nothing. */
-function isFinding({ title, err }: Failure): boolean {
-  return !HOOK_FORM.test(title) && FINDING_FORM.test(err.stack ?? '')
+function isFinding({ isHook, stack }: Failure): boolean {
+  return !isHook && FINDING_FORM.test(stack)
 }
 
 /** What the run said on its error output, or how it ended. */
 async function runMocha(copy: Copy, test: string, output: string): Promise<string> {
-  const words = ['node_modules/mocha/bin/mocha.js', '--reporter', 'json', '--reporter-option', `output=${output}`, test]
+  const words = [
+    'node_modules/mocha/bin/mocha.js',
+    '--reporter',
+    REPORTER,
+    '--reporter-option',
+    `output=${output}`,
+    test,
+  ]
   const child = spawn(process.execPath, words, {
     cwd: copy.folder,
     detached: true,
