@@ -2,7 +2,7 @@ import { assert } from 'chai'
 import { summary } from '../../../auditor/replay.ts'
 import { type Body, encodeEntry } from '../../../enclave/protocol/entry.ts'
 import { headerHash, PROTOCOL_VERSION } from '../../../enclave/protocol/header.ts'
-import { toHash, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
+import { type Address, toHash, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import type { Wei } from '../../../enclave/protocol/money.ts'
 import { uintWord } from '../../../enclave/protocol/words.ts'
 import {
@@ -10,6 +10,8 @@ import {
   addressOf,
   aFullLog,
   aPolicy,
+  AUTHORITY,
+  BROKER,
   decodedBody,
   hashOf,
   indicesOf,
@@ -70,8 +72,17 @@ describe('auditor: reserve', () => {
   it('refuses another recipient, another kind, and a recipient that is never paid', () => {
     refuses(payout({ recipient: addressOf(0x99) }), reserveFirst, 'PAYOUT_RECIPIENT')
     refuses(payout({ kind: 'ticket' }), reserveFirst, 'PAYOUT_KIND')
-    const log = new LogBuilder({ roster: [{ id: 'a', recipient: ANCHOR }] }).lineOf('a', '1').open().pay()
-    refuses(log.entries, 4, 'PAYOUT_RECIPIENT')
+    // The enclave never chooses it, so the entry is written past its choice.
+    const to = (recipient: Address) =>
+      new LogBuilder({ roster: [{ id: 'a', recipient }] })
+        .lineOf('a', '1')
+        .open()
+        .put('reserve', {
+          sequence: 1,
+          payouts: [{ payoutId: 1, account: 1, recipient, wei: (10n ** 18n) as Wei, kind: 'ticket' }],
+        }).entries
+    assert.equal(firstFinding(to(addressOf(0x99))), 'clean')
+    for (const never of [ANCHOR, BROKER, AUTHORITY]) refuses(to(never), 4, 'PAYOUT_RECIPIENT')
   })
 
   it('refuses a payout above the balance, above the maximum, and below the minimum', () => {
@@ -153,7 +164,7 @@ describe('auditor: reserve', () => {
 
 describe('auditor: headers', () => {
   const flips: [string, unknown][] = [
-    ['version', 2],
+    ['version', PROTOCOL_VERSION + 1],
     ['ledgerId', hashOf(1)],
     ['epoch', 9],
     ['sequence', 9],
