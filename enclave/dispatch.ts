@@ -19,6 +19,7 @@ import { AssertionError, CodedError } from './protocol/errors.ts'
 import { decodeRequest, type Encoding, encodeMessage, type Message } from './protocol/frame.ts'
 import type { MethodResults } from './protocol/method-results.ts'
 import { ALIASES, METHODS, type MethodName, type ParsedParams, RETIRED } from './protocol/methods.ts'
+import { bytesEqual } from './protocol/words.ts'
 
 type Methods = { readonly [M in MethodName]: (instance: Instance, params: ParsedParams<M>) => MethodResults[M] }
 
@@ -65,16 +66,46 @@ const methods: Methods = {
 const MAJOR_TYPE_MAP = 5
 const ISSUES_SHOWN_MAX = 3
 
+/**
+ * Inputs that may be repeated: a host that lost the reply and sends the same bytes again gets the same bytes back, and
+ * nothing counts twice [S28]. A second prepare_commit is not among them: it is refused while the first is unlanded [S9].
+ */
+const REPEATABLE: ReadonlySet<string> = new Set<MethodName>([
+  'apply_events',
+  'credit_signed',
+  'credit_batch',
+  'skip_sequence',
+  'register',
+  'change_recipient',
+  'set_policy',
+  'adjust',
+  'drain',
+  'journal_reset',
+  'confirm_payout',
+])
+
 /** The reply to a request's bytes, in the request's own encoding: a result, or an error with a code. Never throws. */
 export function answer(instance: Instance, request: Uint8Array): Uint8Array {
+  const { newest } = instance
+  if (newest !== undefined && instance.phase !== 'halted' && bytesEqual(newest.request, request)) return newest.reply
+  const { next } = instance.outbox
+  const { method, reply } = answerFresh(instance, request)
+  if (instance.outbox.next !== next)
+    instance.newest = REPEATABLE.has(method) ? { request: request.slice(), reply } : undefined
+  return reply
+}
+
+function answerFresh(instance: Instance, request: Uint8Array): { readonly method: string; readonly reply: Uint8Array } {
   // Whatever does not begin like a CBOR map is answered in JSON: a client of the original form can read that.
   let encoding: Encoding = (request[0] ?? 0) >> 5 === MAJOR_TYPE_MAP ? 'cbor' : 'json'
+  let method = ''
   try {
-    const { encoding: known, method, params } = decodeRequest(request)
-    encoding = known
-    return encodeMessage({ result: call(instance, method, params) as Message }, encoding)
+    const decoded = decodeRequest(request)
+    encoding = decoded.encoding
+    method = decoded.method
+    return { method, reply: encodeMessage({ result: call(instance, method, decoded.params) as Message }, encoding) }
   } catch (error) {
-    return encodeMessage({ error: describe(instance, error) }, encoding)
+    return { method, reply: encodeMessage({ error: describe(instance, error) }, encoding) }
   }
 }
 

@@ -74,6 +74,8 @@ export type Instance = Surroundings & {
   checkpoint: string | undefined
   snapshot: Snapshotting | undefined
   haltReason: string | undefined
+  /** The newest input that changed the ledger, and what was answered. */
+  newest: { readonly request: Uint8Array; readonly reply: Uint8Array } | undefined
 }
 
 export type Snapshotting = {
@@ -114,6 +116,7 @@ export function newInstance(surroundings: Surroundings): Instance {
     checkpoint: undefined,
     snapshot: undefined,
     haltReason: undefined,
+    newest: undefined,
   }
 }
 

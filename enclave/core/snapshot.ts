@@ -104,7 +104,7 @@ function headOf(state: State): Head {
 export function decodeSnapshot(bytes: Uint8Array): State {
   const parts = splitParts(bytes)
   const first = decodeCbor(parts[0] ?? new Uint8Array(0), { canonical: true })
-  const version = (first as { version?: unknown }).version
+  const version = (first as { version?: unknown } | null)?.version
   if (typeof version === 'number' && version > PROTOCOL_VERSION)
     refuse('VERSION_NEWER', `generation ${PROTOCOL_VERSION} or older`, version)
   const head = decodeWith(headCodec, first, 'STATE_MISMATCH', 'snapshot')
@@ -193,7 +193,9 @@ function usesOf(
 ): Pick<State, 'due' | 'reporters' | 'journalUse' | 'paidTo' | 'paidToAll'> {
   return {
     due: newDueIndex(),
-    reporters: new Map(head.reporters.map(({ reporter, ...use }) => [reporter, { ...use, window: thawed(use.window) }])),
+    reporters: new Map(
+      head.reporters.map(({ reporter, ...use }) => [reporter, { ...use, window: thawed(use.window) }]),
+    ),
     journalUse: { creditedWei: head.journalUse.creditedWei, window: thawed(head.journalUse.window) },
     paidTo: new Map(windows.map(({ recipient, window }) => [recipient, thawed(window)])),
     paidToAll: thawed(head.paidToAll),

@@ -102,4 +102,40 @@ export const HOST_ERRORS = {
     action: 'It is started again; see its last lines in the log.',
     retry: 'later',
   },
+  // Reporters, admins and guardians
+  EVENT_INVALID: {
+    meaning: 'An event to be credited does not have its form, or its eventId was reported before with another content.',
+    action: 'Correct the line that the message names; the lines before it were not reported either.',
+    retry: 'never',
+  },
+  REPORTER_STORE: {
+    meaning: "A reporter's file does not read back, or is that of another reporter or ledger.",
+    action: 'Restore it from a backup; numbers that are lost are given up by `anchorhold report skip`.',
+    retry: 'never',
+  },
+  REPORTER_COUNTER: {
+    meaning: 'The ledger counts this reporter at a number that the file of the reporter does not explain.',
+    action: 'Find out what else signs with this key; numbers that the file lost are given up by `anchorhold report skip`.',
+    retry: 'never',
+  },
+  RECEIPT_INVALID: {
+    meaning: 'A receipt is not for what was sent, or was not signed by the session that the chain names.',
+    action: 'Keep the event: it is not final until a receipt holds. Ask whoever runs the host.',
+    retry: 'later',
+  },
+  KEY_FILE: {
+    meaning: 'A private key is missing, has another form, or lies in a file that others may read.',
+    action: 'Put 32 bytes of hex into a file of your own with mode 600, and name it by --key-file.',
+    retry: 'never',
+  },
+  ACT_INVALID: {
+    meaning: 'A file of something to be signed does not have its form, contradicts itself, or lacks a signature.',
+    action: 'Propose it anew, and compare what each signer is shown.',
+    retry: 'never',
+  },
+  STATEMENT_INVALID: {
+    meaning: 'A balance statement does not prove what it says.',
+    action: 'Ask for a fresh one; keep this one as evidence.',
+    retry: 'never',
+  },
 } as const

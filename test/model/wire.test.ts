@@ -35,12 +35,21 @@ describe('records that the host has not acknowledged', () => {
     audited(boot.entries)
   })
 
-  it('answer lines that were applied before without a new record', () => {
+  it('are answered again when the newest input is repeated byte for byte, and nothing counts twice', () => {
+    const boot = aWorld().active()
+    const params = { firstIndex: 0, head: ZERO_HASH, lines: [aLine('orch-0', '1')], receipts: true }
+    const first = boot.store('apply_events', params)
+    expect(boot.call('apply_events', params)).to.deep.equal(first)
+    expect(boot.ledger).to.deep.include({ creditedWei: '1000000000000000000', journalSize: 1 })
+  })
+
+  it('answer older lines that were applied before without a new record', () => {
     const boot = aWorld().active()
     const params = { firstIndex: 0, head: ZERO_HASH, lines: [aLine('orch-0', '1')] }
-    boot.store('apply_events', params)
-    const again = boot.call('apply_events', params)
-    expect([again.kind, again.records, again.journalSize]).to.deep.equal(['ack', [], 1])
+    boot.offer(...params.lines)
+    boot.offer(aLine('orch-1', '1'))
+    const again = boot.call('apply_events', { ...params, lines: [...params.lines, aLine('orch-1', '1')] })
+    expect([again.kind, again.records, again.journalSize]).to.deep.equal(['ack', [], 2])
   })
 })
 
