@@ -50,7 +50,12 @@ function shortOf(error: Error): string {
 
 async function gather(options: ChainOptions): Promise<ChainFacts> {
   const { anchor } = options
-  const transport = http(options.rpcUrl, { timeout: RPC_TIMEOUT_MS, retryCount: RPC_ATTEMPTS_MAX, batch: true })
+  const transport = http(options.rpcUrl, {
+    timeout: RPC_TIMEOUT_MS,
+    retryCount: RPC_ATTEMPTS_MAX,
+    batch: true,
+    fetchFn: fetchWhole,
+  })
   const client = createPublicClient({ transport })
   const chainId = await client.getChainId()
   const block = Number(await client.getBlockNumber())
@@ -69,6 +74,12 @@ async function gather(options: ChainOptions): Promise<ChainFacts> {
     calls: await readCalls(client, anchor, paid),
     treasury: await readTreasury(client, anchor, paid),
   }
+}
+
+/** The client's own clock stops at the headers: an endpoint may send the body byte by byte, for ever. */
+const fetchWhole: typeof fetch = (input, init) => {
+  const deadline = AbortSignal.timeout(RPC_TIMEOUT_MS)
+  return fetch(input, { ...init, signal: init?.signal == null ? deadline : AbortSignal.any([init.signal, deadline]) })
 }
 
 async function readState(client: PublicClient, address: Address, block: number): Promise<ChainFacts['state']> {

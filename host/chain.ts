@@ -3,10 +3,11 @@ import { decodeErrorResult, keccak256 as keccakHex, stringToHex, type Hex as Vie
 import { ANCHOR_ABI } from '../enclave/protocol/anchor-abi.ts'
 import { isCoded } from '../enclave/protocol/errors.ts'
 import { type Address, type Hash, type Hex, toHex, ZERO_HASH } from '../enclave/protocol/ids.ts'
-import { type Wei, wei } from '../enclave/protocol/money.ts'
+import type { Wei } from '../enclave/protocol/money.ts'
 import { uintWord } from '../enclave/protocol/words.ts'
 import { type Endpoints, openEndpoints, type Rpc } from './endpoints.ts'
 import { LIVEPEER_ABI } from './livepeer-abi.ts'
+import { toldCount, toldHash, toldWei } from './told.ts'
 
 /** All of one block. */
 export type AnchorFacts = {
@@ -118,17 +119,17 @@ async function readFacts(rpc: Rpc, anchor: Address, authority: Address): Promise
     rpc.getTransactionCount({ address: authority, ...at }),
   ])
   return {
-    blockNumber: Number(block.number),
-    head: head as Hash,
-    sequence: sequence as number,
-    epoch: epoch as number,
+    blockNumber: toldCount(block.number),
+    head: toldHash(head),
+    sequence: toldCount(sequence),
+    epoch: toldCount(epoch),
     session: lower(session as string),
     authority: lower(holder as string),
     frozen: frozenAt !== 0 && Number(block.timestamp) < (frozenAt as number) + FREEZE_SECONDS,
-    treasuryWei: wei(treasury),
-    floatWei: wei(float),
-    accountNonce,
-    baseFeeWei: wei(block.baseFeePerGas ?? 0n),
+    treasuryWei: toldWei(treasury),
+    floatWei: toldWei(float),
+    accountNonce: toldCount(accountNonce),
+    baseFeeWei: toldWei(block.baseFeePerGas ?? 0n),
   }
 }
 
@@ -160,7 +161,7 @@ async function readRound(rpc: Rpc, address: ViemHex): Promise<RoundFacts> {
     rpc.readContract({ ...contract, functionName: 'currentRoundInitialized' }),
     rpc.readContract({ ...contract, functionName: 'blockHashForRound', args: [number] }),
   ])
-  return { number: Number(number), hash: hash as Hash, initialized: initialized && hash !== ZERO_HASH }
+  return { number: toldCount(number), hash: toldHash(hash), initialized: initialized && hash !== ZERO_HASH }
 }
 
 function readRegistered(rpc: Rpc, address: ViemHex, recipients: readonly Address[]): Promise<boolean[]> {
@@ -177,7 +178,7 @@ function readRegistered(rpc: Rpc, address: ViemHex, recipients: readonly Address
  */
 async function simulate(rpc: Rpc, anchor: Address, authority: Address, call: Hex): Promise<Simulation> {
   try {
-    return { kind: 'passes', gas: Number(await rpc.estimateGas({ account: authority, to: anchor, data: call })) }
+    return { kind: 'passes', gas: toldCount(await rpc.estimateGas({ account: authority, to: anchor, data: call })) }
   } catch (error) {
     const data = revertDataOf(error)
     if (data === undefined) throw error
@@ -191,7 +192,7 @@ function decodeRevert(data: Hex): Simulation {
     const values: readonly unknown[] = args ?? []
     const isPayout = errorName === 'AnchorTicketFailed' || errorName === 'AnchorRecipient'
     const reason = errorName === 'AnchorTicketFailed' ? brokerReason(String(values[1])) : values.map(String).join(', ')
-    return { kind: 'reverts', error: errorName, payout: isPayout ? Number(values[0]) : undefined, reason }
+    return { kind: 'reverts', error: errorName, payout: isPayout ? toldCount(values[0]) : undefined, reason }
   } catch {
     return { kind: 'reverts', error: 'OTHER', payout: undefined, reason: data.slice(0, REASON_CHARACTERS_MAX) }
   }
@@ -242,8 +243,8 @@ async function send(endpoints: Endpoints, raw: Hex): Promise<SendVerdict> {
     await endpoints.use((rpc) => rpc.request({ method: 'eth_sendRawTransaction', params: [raw] }))
     return 'sent'
   } catch (error) {
-    if (isCoded(error)) return 'unknown'
-    const text = messagesOf(error)
+    // Whatever the client said stands behind the code, and the endpoint's own words behind that.
+    const text = messagesOf(isCoded(error) ? error.cause : error)
     return VERDICTS.find(([form]) => form.test(text))?.[1] ?? 'unknown'
   }
 }
@@ -283,12 +284,12 @@ async function findLanding(rpc: Rpc, anchor: Address, sequence: number): Promise
     return {
       epoch,
       sequence,
-      next: next as Hash,
-      logRoot: logRoot as Hash,
-      logSize: Number(logSize),
-      hash: log.transactionHash as Hash,
-      blockNumber: Number(log.blockNumber),
-      blockHash: log.blockHash as Hash,
+      next: toldHash(next),
+      logRoot: toldHash(logRoot),
+      logSize: toldCount(logSize),
+      hash: toldHash(log.transactionHash),
+      blockNumber: toldCount(log.blockNumber),
+      blockHash: toldHash(log.blockHash),
       bitmap: bitmap === undefined ? null : (toHex(uintWord(bitmap)) as Hash),
     }
   })
@@ -329,7 +330,7 @@ type Window = { readonly fromBlock: bigint; readonly toBlock: bigint }
 /** Providers bound the span of one query; what we look for is nearly always in the newest. */
 async function inWindows<T>(rpc: Rpc, look: (window: Window) => Promise<T | undefined>): Promise<T | undefined> {
   const span = BigInt(LOG_WINDOW_BLOCKS)
-  let toBlock = await rpc.getBlockNumber()
+  let toBlock = BigInt(toldCount(await rpc.getBlockNumber()))
   for (let windows = 0; windows < LOG_WINDOWS_MAX; windows++) {
     const fromBlock = toBlock < span ? 0n : toBlock - span + 1n
     const found = await look({ fromBlock, toBlock })
@@ -342,7 +343,7 @@ async function inWindows<T>(rpc: Rpc, look: (window: Window) => Promise<T | unde
 async function readReceipt(rpc: Rpc, hash: Hash): Promise<ReceiptFacts | undefined> {
   try {
     const { status, blockNumber, blockHash } = await rpc.getTransactionReceipt({ hash })
-    return { succeeded: status === 'success', blockNumber: Number(blockNumber), blockHash: blockHash as Hash }
+    return { succeeded: status === 'success', blockNumber: toldCount(blockNumber), blockHash: toldHash(blockHash) }
   } catch (error) {
     if ((error as Error).name === 'TransactionReceiptNotFoundError') return undefined
     throw error
@@ -357,7 +358,7 @@ async function readFinal(rpc: Rpc, anchor: Address, finality: ChainOptions['fina
       readAnchor(rpc, anchor, 'sequence', at),
       readAnchor(rpc, anchor, 'epoch', at),
     ])
-    return { blockNumber, sequence: sequence as number, epoch: epoch as number }
+    return { blockNumber, sequence: toldCount(sequence), epoch: toldCount(epoch) }
   } catch (error) {
     // Before the anchor's own block there is nothing to call, and a pruned node has no old state: then nothing is final.
     if (isCoded(error)) throw error
@@ -366,8 +367,8 @@ async function readFinal(rpc: Rpc, anchor: Address, finality: ChainOptions['fina
 }
 
 async function finalBlock(rpc: Rpc, finality: ChainOptions['finality']): Promise<number> {
-  if (finality === 'finalized') return Number((await rpc.getBlock({ blockTag: 'finalized' })).number)
-  return Math.max(0, Number(await rpc.getBlockNumber()) - finality.depthBlocks)
+  if (finality === 'finalized') return toldCount((await rpc.getBlock({ blockTag: 'finalized' })).number)
+  return Math.max(0, toldCount(await rpc.getBlockNumber()) - finality.depthBlocks)
 }
 
 function lower(address: string): Address {

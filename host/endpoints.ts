@@ -3,7 +3,7 @@
  * in a row rests a minute. When all rest, the first is asked all the same: a pause must not outlast its cause.
  */
 import { createPublicClient, defineChain, type HttpTransport, http, type PublicClient } from 'viem'
-import { CodedError } from '../enclave/protocol/errors.ts'
+import { AssertionError, CodedError, isCoded } from '../enclave/protocol/errors.ts'
 
 export const STRIKES_MAX = 3
 export const REST_MS = 60_000
@@ -12,7 +12,10 @@ const BATCH_CALLS_MAX = 50
 
 export type Rpc = PublicClient<HttpTransport>
 export type Endpoints = {
-  /** Runs one operation. Refuses RPC_TIMEOUT (may have taken effect), RPC_FAILED; errors of the operation pass. */
+  /**
+   * Runs one operation. Refuses RPC_TIMEOUT (may have taken effect) and RPC_FAILED: no answer, or one that is none to the
+   * question. Codes of the operation pass.
+   */
   use<T>(operation: (rpc: Rpc) => Promise<T>): Promise<T>
   /** Refuses CHAIN_ID when an endpoint that answers serves another chain. */
   requireChain(): Promise<void>
@@ -34,7 +37,7 @@ export function openEndpoints(urls: readonly string[], chainId: number, now: () 
         return result
       } catch (error) {
         const coded = transportError(error)
-        if (coded === undefined) throw error
+        if (coded === undefined) throw unreadable(error)
         strike(endpoint, now())
         throw coded
       }
@@ -57,8 +60,18 @@ function clientOf(url: string, chainId: number): Rpc {
     batch: { batchSize: BATCH_CALLS_MAX, wait: 0 },
     retryCount: 0,
     timeout: RPC_TIMEOUT_MS,
+    fetchFn: fetchWithin(RPC_TIMEOUT_MS),
   })
   return createPublicClient({ chain, transport, cacheTime: 0 }) as Rpc
+}
+
+/** The client's own clock stops at the headers: a body that comes byte by byte would hold a stage for hours. */
+export function fetchWithin(timeoutMs: number): typeof fetch {
+  return (input, init) => {
+    const deadline = AbortSignal.timeout(timeoutMs)
+    const signals = init?.signal == null ? [deadline] : [init.signal, deadline]
+    return fetch(input, { ...init, signal: AbortSignal.any(signals) })
+  }
 }
 
 function strike(endpoint: Endpoint, nowMs: number): void {
@@ -74,6 +87,13 @@ async function requireChainId(rpc: Rpc, expected: number): Promise<void> {
 }
 
 const CAUSES_MAX = 10
+
+/** An endpoint may answer anything; what the client stumbles over in an answer is the endpoint's doing, never a bug of ours. */
+function unreadable(error: unknown): unknown {
+  if (isCoded(error) || error instanceof AssertionError) return error
+  const got = error instanceof Error ? firstLine(error.message) : String(error)
+  return new CodedError('RPC_FAILED', `expected an answer to the question, got ${got}`, { cause: error })
+}
 
 /** The endpoint's own failure, or undefined when it answered and the answer is an error of the call. */
 function transportError(error: unknown): CodedError | undefined {

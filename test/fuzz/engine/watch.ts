@@ -5,7 +5,7 @@ import type { Report, Task } from './lane.ts'
 import { inputOn, look, newSlate, openSlate } from './slate.ts'
 
 /** Generous, since other work shares the processor: an honest input takes a millisecond, and the slowest a few seconds. */
-export const INPUT_MS_MAX = 30_000
+export const INPUT_MS_MAX = 60_000
 export const HEAP_MEGABYTES_MAX = 768
 const POLL_MS = 250
 

@@ -5,6 +5,7 @@ import { HOST_FILES } from './host-files.ts'
 import { JOURNAL } from './journal.ts'
 import { LOG } from './log.ts'
 import { REQUESTS } from './requests.ts'
+import { RPC } from './rpc.ts'
 import { SEALED } from './sealed.ts'
 import { SETTING_TARGETS } from './settings.ts'
 
@@ -16,6 +17,7 @@ export const TARGETS: readonly Target[] = [
   ...SETTING_TARGETS,
   ...HOST_FILES,
   ...REQUESTS,
+  ...RPC,
 ]
 
 export function findTarget(name: string): Target | undefined {

@@ -282,7 +282,7 @@ function nested(dice: Dice): string {
   const depth = dice.pick([1, 40, 3_000, 20_000])
   return dice.below(2) === 0
     ? '['.repeat(depth) + ']'.repeat(depth)
-    : '{"shard":'.repeat(depth / 4) + '1' + '}'.repeat(depth / 4)
+    : `${'{"shard":'.repeat(depth / 4)}1${'}'.repeat(depth / 4)}`
 }
 
 const ANSWERS = [
