@@ -1,50 +1,58 @@
-/** Plays a range of seeds in this process: one line of JSON for each failure, one for progress, one at the end. */
+/** Plays a range of seeds in this process: a line of JSON for each failure, and one at the end. One seed alone is told at length. */
 import { parseArgs } from 'node:util'
 import { installFastHashes } from '../../enclave/shell/fast-hashes.ts'
-import { playSeed } from './run.ts'
+import { playAnySeed } from './play.ts'
+import type { Played } from './run.ts'
 
-const PROGRESS_SEEDS = 200
+const FAILURES_DEFAULT = '20'
 
 const { values } = parseArgs({
   options: {
     from: { type: 'string', default: '1' },
-    seeds: { type: 'string', default: '100' },
-    step: { type: 'string', default: '1' },
-    failures: { type: 'string', default: '20' },
+    seeds: { type: 'string', default: '1' },
+    failures: { type: 'string', default: FAILURES_DEFAULT },
+    /** Leaves out the worlds that run the compiled contract. */
+    'model-only': { type: 'boolean', default: false },
   },
 })
-const [from, seeds, stride, failuresMax] = [values.from, values.seeds, values.step, values.failures].map(Number) as [
-  number,
-  number,
-  number,
-  number,
-]
-
-// Refusals are thrown by the million; whoever replays one seed gets their stacks.
+const [from, seeds, failuresMax] = [values.from, values.seeds, values.failures].map((text) =>
+  Number.parseInt(text, 10),
+) as [number, number, number]
+// Refusals are thrown by the million; whoever plays one seed again gets their stacks.
 if (seeds > 1) Error.stackTraceLimit = 0
 await installFastHashes()
-const steps: number[] = []
-const figures = new Map<string, number>()
-let failures = 0
-let played = 0
-for (; played < seeds && failures < failuresMax; played++) {
-  const seed = from + played * stride
-  const result = playSeed(seed)
-  steps.push(result.steps)
-  for (const [name, times] of result.figures) figures.set(name, (figures.get(name) ?? 0) + times)
-  if (result.failure !== undefined) {
-    failures++
-    say({ kind: 'failure', seed, ...result.failure })
+process.exitCode = await playAll()
+
+async function playAll(): Promise<number> {
+  const lengths: Record<string, number> = {}
+  const figures: Record<string, number> = {}
+  let [played, failures, steps] = [0, 0, 0]
+  for (; played < seeds && failures < failuresMax; played++) {
+    const result = await playAnySeed(from + played, values['model-only'])
+    steps += result.steps
+    lengths[result.steps] = (lengths[result.steps] ?? 0) + 1
+    for (const [name, times] of result.figures) figures[name] = (figures[name] ?? 0) + times
+    if (result.failure !== undefined) failures++
+    if (result.failure !== undefined) say({ kind: 'failure', seed: result.seed, ...result.failure })
+    if (seeds === 1) tell(result)
   }
-  if (played % PROGRESS_SEEDS === PROGRESS_SEEDS - 1) say({ kind: 'progress', seed })
+  say({ kind: 'end', played, failures, steps, lengths, figures })
+  return failures === 0 ? 0 : 1
 }
-say({
-  kind: 'end',
-  played,
-  failures,
-  steps: steps.reduce((sum, one) => sum + one, 0),
-  figures: Object.fromEntries(figures),
-})
+
+/** Where the world stood when it ended. */
+function tell({ world, failure, steps }: Played): void {
+  const { chain, boots, drawnFaults } = world
+  const { head, sequence, epoch, treasuryWei } = chain.tip.state
+  const present = Object.entries(drawnFaults).filter(([, permille]) => permille > 0)
+  process.stderr.write(`${failure?.told ?? 'nothing was broken'}\nafter ${steps} steps, at block ${chain.tip.number}\n`)
+  process.stderr.write(`anchor: head ${head}, sequence ${sequence}, epoch ${epoch}, ${treasuryWei} wei\n`)
+  process.stderr.write(`faults: ${present.map(([name, permille]) => `${name} ${permille}`).join(', ')}\n`)
+  for (const { number, instance, isHonest } of boots)
+    process.stderr.write(
+      `enclave ${number}${isHonest ? ', honest host' : ''}: ${instance.phase}, sequence ${instance.state?.sequence}\n`,
+    )
+}
 
 function say(line: object): void {
   process.stdout.write(`${JSON.stringify(line)}\n`)

@@ -43,6 +43,8 @@ export type World = {
   readonly seed: number
   /** Draws what happens next. */
   readonly random: Random
+  readonly drawnFaults: Faults
+  /** Those that strike now: none at the end. */
   faults: Faults
   readonly genesis: Genesis
   readonly configuration: Configuration
@@ -106,6 +108,7 @@ export function newWorld(seed: number, checks: Checks, { real, anchor = ANCHOR }
   return {
     seed,
     random,
+    drawnFaults: faults,
     faults,
     genesis,
     configuration,

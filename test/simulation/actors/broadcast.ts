@@ -1,13 +1,12 @@
 /** Calls that left an enclave: noted, broadcast by their own transaction or relayed, and kept for ever. */
 
 import { decodeSignature, recoverAddress } from '../../../enclave/keys/secp256k1.ts'
-import type { AnchorCall } from '../../../enclave/protocol/anchor.ts'
 import { commitStruct, openStruct } from '../../../enclave/protocol/header.ts'
 import { type Address, toHash, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import { parsePayouts, payoutsHash } from '../../../enclave/protocol/ticket.ts'
 import { typedDigest } from '../../../enclave/protocol/typed-data.ts'
 import type { Boot, Reply } from '../boot.ts'
-import { readCalldata } from '../chain/calldata.ts'
+import { type OurCall, readCalldata } from '../chain/calldata.ts'
 import type { CallInfo } from '../chain/state.ts'
 import { claim } from '../violation.ts'
 import { type CommitInfo, count, type SignedCall, type World } from '../world.ts'
@@ -35,7 +34,7 @@ export function noteCall(
   return signed
 }
 
-function readCall(world: World, data: Uint8Array, kind: AnchorCall['kind']): CallInfo {
+function readCall(world: World, data: Uint8Array, kind: OurCall['kind']): CallInfo {
   const decoded = readCalldata(data, kind, world.real)
   const { ledger } = world.chain.rules
   const struct = decoded.kind === 'openSession' ? openStruct(decoded.open) : commitStruct(decoded.commit)

@@ -14,6 +14,8 @@ import { call, end, store } from './host.ts'
 import { loadFromArchive } from './loading.ts'
 import { look } from './view.ts'
 
+const FEED_MEANWHILE_PERMILLE = 250
+
 export function advance(world: World, boot: Boot): void {
   switch (boot.instance.phase) {
     case 'cold':
@@ -94,6 +96,8 @@ function work(world: World, boot: Boot): void {
   if (state === undefined) return
   // What a lost reply held has to be fetched before anything is broadcast.
   store(world, boot)
+  // Intake does not wait for a payment that is under way.
+  if (state.unlanded !== null && random.chance(FEED_MEANWHILE_PERMILLE)) return feed(world, boot)
   if (state.unlanded !== null) return pursue(world, boot, state.unlanded, look(world))
   if (random.chance(faults.lyingBitmap)) {
     ask(world, boot, 'confirm_payout', { sequence: state.sequence + 1, bitmap: bitmapHash(1n) })

@@ -4,7 +4,7 @@ import { toHash } from '../../../enclave/protocol/ids.ts'
 import { bitmapHash } from '../../builders/boot.ts'
 import { ask, type Boot } from '../boot.ts'
 import type { Random } from '../random.ts'
-import { type AnchorClaim, claimFor, type LoadPlan, planLoad, type SealedRecord } from '../sealed.ts'
+import { type AnchorClaim, type Archive, claimFor, type LoadPlan, planLoad, type SealedRecord } from '../sealed.ts'
 import { NO_FAULTS } from '../swarm.ts'
 import { claim } from '../violation.ts'
 import { count, type World } from '../world.ts'
@@ -83,8 +83,16 @@ export function load(world: World, boot: Boot, { tip, blobs }: LoadPlan, claimed
   return answer.kind === 'result'
 }
 
+/** A record of the same number that other boots sealed in another history. */
+function otherBranch(archive: Archive, tip: SealedRecord, blob: Uint8Array): SealedRecord | undefined {
+  let own: SealedRecord | undefined = tip
+  while (own !== undefined && own.sealed !== blob) own = own.previous
+  const number = own?.number
+  return archive.records.find((record) => record.delivered && record.number === number && record !== own)
+}
+
 /** A flipped byte, or a record too few, too many or cut short. */
-function spoil({ random }: World, plan: LoadPlan): LoadPlan & { readonly isBroken: boolean } {
+function spoil({ random, archive }: World, plan: LoadPlan): LoadPlan & { readonly isBroken: boolean } {
   const at = random.below(plan.blobs.length)
   const blob = plan.blobs[at] as Uint8Array
   const put = (...instead: Uint8Array[]) => ({
@@ -92,7 +100,7 @@ function spoil({ random }: World, plan: LoadPlan): LoadPlan & { readonly isBroke
     blobs: plan.blobs.flatMap((one, index) => (index === at ? instead : [one])),
     isBroken: true,
   })
-  switch (random.below(4)) {
+  switch (random.below(5)) {
     case 0: {
       const flipped = Uint8Array.from(blob)
       const byte = random.below(flipped.length)
@@ -106,6 +114,13 @@ function spoil({ random }: World, plan: LoadPlan): LoadPlan & { readonly isBroke
     }
     case 2:
       return put(blob, blob)
+    case 3: {
+      const other = otherBranch(archive, plan.tip, blob)
+      if (other === undefined) return put(blob, blob)
+      // A record that another boot sealed after the same one is the end of another whole chain.
+      const isWhole = blob === plan.tip.sealed && other.previous === plan.tip.previous
+      return isWhole ? { ...put(other.sealed), tip: other, isBroken: false } : put(other.sealed)
+    }
     default:
       return put(blob.subarray(0, random.below(blob.length)))
   }

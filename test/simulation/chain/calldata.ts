@@ -11,15 +11,18 @@ const ADDRESS_AT = 12
 const OPEN_WORDS = 4
 const COMMIT_WORDS = 8
 
+/** Calls that an enclave of a running ledger signs. */
+export type OurCall = Exclude<AnchorCall, { kind: 'rotateAuthority' }>
+
 /** `kind` is what the caller asked for. Every byte is checked against what the general encoder makes of the result when `strict`. */
-export function readCalldata(data: Uint8Array, kind: AnchorCall['kind'], strict: boolean): AnchorCall {
+export function readCalldata(data: Uint8Array, kind: OurCall['kind'], strict: boolean): OurCall {
   const words = new Words(data)
   const call = kind === 'openSession' ? readOpen(words) : readCommit(words, kind)
   if (strict) claim('no bug', bytesEqual(encodeAnchorCall(call), data), () => `calldata of ${kind} is not canonical`)
   return call
 }
 
-function readOpen(words: Words): AnchorCall {
+function readOpen(words: Words): OurCall {
   const open = {
     epoch: words.number(0),
     head: words.hash(1),
@@ -29,7 +32,7 @@ function readOpen(words: Words): AnchorCall {
   return { kind: 'openSession', open, signature: words.tail(OPEN_WORDS) }
 }
 
-function readCommit(words: Words, kind: 'commit' | 'commitAndPay'): AnchorCall {
+function readCommit(words: Words, kind: 'commit' | 'commitAndPay'): OurCall {
   const commit = {
     epoch: words.number(0),
     sequence: words.number(1),

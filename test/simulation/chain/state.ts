@@ -1,8 +1,8 @@
 /** What the chain holds of ours: the anchor, the authority's place at the broker, and who was paid. */
 import type { AnchorEvent, BrokerEvent } from '../../../auditor/chain-facts.ts'
-import type { AnchorCall } from '../../../enclave/protocol/anchor.ts'
 import { type Address, type Hash, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import type { Payouts, Ticket } from '../../../enclave/protocol/ticket.ts'
+import type { OurCall } from './calldata.ts'
 
 export type ChainState = {
   head: Hash
@@ -56,7 +56,7 @@ export type RawTransaction = {
 export type CallInfo = {
   readonly id: number
   readonly data: Uint8Array
-  readonly decoded: AnchorCall
+  readonly decoded: OurCall
   /** Who signed it, as the contract recovers it. */
   readonly signer: Address | undefined
   readonly payouts: Payouts | undefined
