@@ -22,7 +22,7 @@ const WIRE = '^enclave/protocol/'
 const NAIVE = '^auditor/(replay[.]ts$|naive/)'
 const JOBS = '^queues/jobs([.]ts$|/)'
 const OUTSIDE = '^(queues|workers|host|api|auditor|scripts)/'
-const SHIPPED = '^(enclave|queues|workers|host|api|auditor)/'
+const SHIPPED = '^(enclave|queues|workers|host|api|auditor|reporter)/'
 const ANY_PACKAGE = '(^|/)node_modules/'
 
 // Encoding and hashing; no client and no account among it.
@@ -30,8 +30,8 @@ const VIEM_UTILS = 'viem/_(esm|cjs|types)/utils'
 const VIEM_ACCOUNTS = '(^|/)node_modules/viem/_(esm|cjs|types)/accounts/'
 
 // Whoever audits the enclave reads these packages too: a longer list takes an ADR.
-const WIRE_PACKAGES = packages('zod', '@noble/[^/]+', 'hash-wasm', VIEM_UTILS)
-const ENCLAVE_PACKAGES = packages('zod', '@noble/[^/]+', 'secp256k1', 'hash-wasm', VIEM_UTILS)
+const WIRE_PACKAGES = packages('zod', '@noble/hashes', 'hash-wasm', VIEM_UTILS)
+const ENCLAVE_PACKAGES = packages('zod', '@noble/hashes', 'secp256k1', 'hash-wasm', VIEM_UTILS)
 
 const trustedSide = [
   ban('protocol-is-a-leaf', { path: WIRE }, { pathNot: either(WIRE, WIRE_PACKAGES) }),
@@ -84,7 +84,7 @@ const auditor = [
   ban(
     'auditor-packages-are-listed',
     { path: '^auditor/' },
-    { path: ANY_PACKAGE, pathNot: packages('viem', 'commander', 'cli-table3') },
+    { path: ANY_PACKAGE, pathNot: packages('viem', '@noble/curves', 'commander', 'cli-table3') },
   ),
   ban(
     'auditor-prints-in-one-place',
@@ -92,7 +92,18 @@ const auditor = [
     { path: packages('commander', 'cli-table3') },
   ),
   // The recomputation shares formats with what it checks and nothing else, however many files it takes.
-  ban('replay-is-naive', { path: NAIVE }, { pathNot: either(NAIVE, WIRE) }),
+  // The one package recovers who signed: docs/adr/0009-auditor-signatures.md.
+  ban('replay-is-naive', { path: NAIVE }, { pathNot: either(NAIVE, WIRE, packages('@noble/curves')) }),
+]
+
+// An outsider takes this folder and the wire's, and nothing else of ours. It holds keys of its owner's: viem's accounts.
+const reporter = [
+  ban(
+    'reporter-stands-alone',
+    { path: '^reporter/' },
+    { pathNot: either('^reporter/', WIRE, packages('viem', 'zod')), dependencyTypesNot: ['core'] },
+  ),
+  ban('reporters-keys-stay-away', { path: '^(queues|workers|host|api|auditor)/' }, { path: '^reporter/' }),
 ]
 
 const everywhere = [
@@ -104,7 +115,7 @@ const everywhere = [
 ]
 
 module.exports = {
-  forbidden: [...trustedSide, ...between, ...pipeline, ...untrustedSide, ...auditor, ...everywhere],
+  forbidden: [...trustedSide, ...between, ...pipeline, ...untrustedSide, ...auditor, ...reporter, ...everywhere],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },

@@ -4,17 +4,21 @@
  */
 import type { Entry } from '../enclave/protocol/entry.ts'
 import { decodeEntry } from '../enclave/protocol/entry.ts'
+import { assertNever } from '../enclave/protocol/errors.ts'
 import type { Header } from '../enclave/protocol/header.ts'
 import { headerHash } from '../enclave/protocol/header.ts'
 import type { Address, Hash } from '../enclave/protocol/ids.ts'
 import { toHash } from '../enclave/protocol/ids.ts'
+import type { Policy } from '../enclave/protocol/policy.ts'
+import { replayPolicy, replayReset, replayRotate } from './naive/admin.ts'
 import { replayCommit, replayReserve, replaySettle, replayVoid } from './naive/commits.ts'
 import type { Finding } from './naive/finding.ts'
-import { newFindings } from './naive/finding.ts'
+import { flag, newFindings } from './naive/finding.ts'
 import { replayGenesis, replayRegister } from './naive/genesis.ts'
-import { replayAdjust, replayCredit, replayOpen, replayRefuse, replayRotate } from './naive/inputs.ts'
-import type { Ledger, Replay } from './naive/ledger.ts'
+import { replayAdjust, replayCredit, replayOpen, replayRefuse } from './naive/inputs.ts'
+import type { Act, Ledger, Replay } from './naive/ledger.ts'
 import { balanceOf, demand, demandEqual, flagEntry, headerOf } from './naive/ledger.ts'
+import { demandBatchOrder, replayCredits } from './naive/reporters.ts'
 import { appendHash, entryHash, logRootAt, newLogTree } from './naive/trees.ts'
 
 /** Before the first entry. */
@@ -91,19 +95,23 @@ function applyTo(replay: Replay, ledger: Ledger, entry: Entry): void {
     case 'note':
       return
     case 'policy':
+      return replayPolicy(replay, ledger, entry.body)
     case 'credits':
+      return replayCredits(replay, ledger, entry.body)
     case 'reset':
-      // Each needs the word of someone whom this generation's policy does not name.
-      return flagEntry(replay, 'ENTRY_UNAUTHORISED', entry.type, 'signers that the policy names', entry.type)
+      return replayReset(replay, ledger, entry.body)
+    default:
+      assertNever(entry)
   }
 }
 
-/** Roster and openings follow genesis at once; a commit follows its reserve entry at once. */
+/** Roster and openings follow genesis at once, a commit its reserve entry, a part of a batch the part before. */
 function demandOrder(replay: Replay, ledger: Ledger, { type, body }: Entry): void {
   if (ledger.reserve !== null) {
     const { sequence } = ledger.reserve
     if (!demandEqual(replay, 'ENTRY_ORDER', `after reserve ${sequence}`, 'commit', type)) ledger.reserve = null
   }
+  demandBatchOrder(replay, ledger, type)
   if (ledger.rosterLeft === 0 && ledger.openingsLeft === 0) return
   // A credit of the journal is none of genesis: it may not stand between openings.
   const source = 'source' in body ? body.source : ''
@@ -138,6 +146,32 @@ export type LedgerSummary = {
   readonly journalHead: Hash
   readonly unlanded: number | null
   readonly nextPayoutId: number
+  readonly authority: Address
+  readonly logKey: Hash
+  readonly imageDigest: Hash
+  readonly policyVersion: number
+  readonly policyHash: Hash
+  readonly credits: Policy['credits']
+  readonly admins: number
+  readonly quorum: number
+  readonly adjustSeq: number
+  readonly drainSeq: number
+  readonly reporters: readonly ReporterSummary[]
+  /** How often which code refused an input, by code. */
+  readonly refusals: { readonly [code: string]: number }
+  /** What admins, recipients and reporters did besides crediting, in order. */
+  readonly acts: readonly Act[]
+  /** Acts beyond ACTS_MAX. */
+  readonly actsDropped: number
+}
+
+/** `nextSeq` is the number that the log expects next: the reporter compares it with its own. */
+export type ReporterSummary = {
+  readonly reporter: Address
+  /** Whether the policy in force names it. */
+  readonly named: boolean
+  readonly nextSeq: number
+  readonly creditedWei: bigint
 }
 
 export function summary(replay: Replay): Summary {
@@ -145,10 +179,20 @@ export function summary(replay: Replay): Summary {
   return {
     entries: size,
     logRoot: toHash(logRootAt(log, size)),
-    findings: findings.list,
+    findings: [...findings.list, ...unfinished(replay)],
     findingsDropped: findings.dropped,
     ledger: ledger === null ? null : summaryOf(ledger),
   }
+}
+
+/** A log that ends within a batch credits what its signature does not cover yet. */
+function unfinished({ ledger, size }: Replay): Finding[] {
+  if (ledger === null || ledger.batch === null) return []
+  const { first, structs } = ledger.batch
+  const findings = newFindings()
+  const where = { entry: size, subject: 'end of the log' }
+  flag(findings, 'BATCH_ORDER', where, `credit ${structs.length} of ${first.count} of a batch`, 'nothing')
+  return findings.list
 }
 
 function summaryOf(ledger: Ledger): LedgerSummary {
@@ -167,7 +211,53 @@ function summaryOf(ledger: Ledger): LedgerSummary {
     journalHead: ledger.journalHead,
     unlanded: ledger.unlanded?.header.sequence ?? null,
     nextPayoutId: ledger.nextPayoutId,
+    ...governanceOf(ledger),
   }
+}
+
+function governanceOf(ledger: Ledger): Pick<LedgerSummary, GovernanceField> {
+  const { authority, logKey, imageDigest, policy, policyVersion, policyHash, adjustSeq, drainSeq } = ledger
+  return {
+    authority,
+    logKey,
+    imageDigest,
+    policyVersion,
+    policyHash,
+    credits: policy.credits,
+    admins: policy.admins.length,
+    quorum: policy.quorum,
+    adjustSeq,
+    drainSeq,
+    reporters: reportersOf(ledger),
+    refusals: Object.fromEntries([...ledger.refusals].sort(([left], [right]) => (left < right ? -1 : 1))),
+    acts: ledger.acts,
+    actsDropped: ledger.actsDropped,
+  }
+}
+
+type GovernanceField =
+  | 'authority'
+  | 'logKey'
+  | 'imageDigest'
+  | 'policyVersion'
+  | 'policyHash'
+  | 'credits'
+  | 'admins'
+  | 'quorum'
+  | 'adjustSeq'
+  | 'drainSeq'
+  | 'reporters'
+  | 'refusals'
+  | 'acts'
+  | 'actsDropped'
+
+/** Those whom the policy names and those who signed here once, ascending. */
+function reportersOf({ policy, reporters }: Ledger): ReporterSummary[] {
+  const named = new Set(policy.reporters.map(({ address }) => address))
+  return [...new Set([...named, ...reporters.keys()])].sort().map((reporter) => {
+    const { nextSeq, creditedWei } = reporters.get(reporter) ?? { nextSeq: 1, creditedWei: 0n }
+    return { reporter, named: named.has(reporter), nextSeq, creditedWei }
+  })
 }
 
 /** The header that has to commit to everything read so far, and its hash; undefined before genesis. */

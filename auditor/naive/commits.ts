@@ -8,35 +8,39 @@ import { AMOUNT_WEI_LIMIT } from '../../enclave/protocol/money.ts'
 import { PAYOUT_ID_LIMIT } from '../../enclave/protocol/ticket.ts'
 import type { Account, CommitRecord, Ledger, Replay } from './ledger.ts'
 import { balanceOf, demand, demandEqual, flagEntry, headerOf } from './ledger.ts'
+import { isPayable, ripen } from './recipients.ts'
+import { addTo, newWindow, withinWei } from './window.ts'
 
 /** Moves each payout from balance to reserved. A payout that breaks a rule is reported, and moves as far as there is balance. */
 export function replayReserve(replay: Replay, ledger: Ledger, body: Body<'reserve'>): void {
-  const { policy } = ledger.genesis
+  const { policy } = ledger
   const { payouts } = body
   demand(replay, ledger.unlanded === null, 'ENTRY_ORDER', 'reserve', 'no unlanded commit', 'reserve')
   demandEqual(replay, 'RESERVE_SEQUENCE', 'sequence', ledger.sequence + 1, body.sequence)
   const counted = payouts.length > 0 && payouts.length <= policy.payoutsPerCommitMax
   demand(replay, counted, 'RESERVE_COUNT', 'payouts', `1 to ${policy.payoutsPerCommitMax}`, payouts.length)
-  const sum = payouts.reduce((total, { wei }) => total + wei, 0n)
+  const sum = sumOf(payouts)
   demand(replay, sum <= policy.commitWeiMax, 'RESERVE_SUM', 'payouts', `at most ${policy.commitWeiMax} wei`, sum)
-  const seen = new Set<number>()
-  let transferSeen = false
   demandServingOrder(replay, ledger, payouts)
+  demandWindows(replay, ledger, payouts)
+  const seen = new Set<number>()
   for (const payout of payouts) {
-    demand(
-      replay,
-      !seen.has(payout.account),
-      'PAYOUT_DOUBLED',
-      `payout ${payout.payoutId}`,
-      'each account once',
-      payout.account,
-    )
-    demandKind(replay, ledger, payout, transferSeen)
+    const subject = `payout ${payout.payoutId}`
+    demand(replay, !seen.has(payout.account), 'PAYOUT_DOUBLED', subject, 'each account once', payout.account)
+    demandEqual(replay, 'PAYOUT_KIND', subject, payout.account === 0 ? 'transfer' : policy.strategy, payout.kind)
     seen.add(payout.account)
-    transferSeen ||= payout.kind === 'transfer'
     reserve(replay, ledger, payout)
   }
   ledger.reserve = { ...body, entry: replay.entry }
+}
+
+function sumOf(payouts: readonly Payout[]): bigint {
+  return payouts.reduce((total, { wei }) => total + wei, 0n)
+}
+
+/** A drain is no payout that the ledger owes anyone: it takes no turn, and stands last, since tickets come before transfers. */
+function isDrain({ account }: Payout): boolean {
+  return account === 0
 }
 
 /** In order of index after the last one served, around the ring of accounts, so that nobody is served twice before another. */
@@ -44,27 +48,35 @@ function demandServingOrder(replay: Replay, ledger: Ledger, payouts: readonly Pa
   const ring = ledger.accounts.length
   const served = ledger.servedIndex
   let last = -1
-  for (const { account, payoutId } of payouts) {
+  for (const [position, payout] of payouts.entries()) {
+    const { account, payoutId } = payout
+    const subject = `payout ${payoutId}`
+    if (isDrain(payout)) {
+      demand(replay, position === payouts.length - 1, 'PAYOUT_ORDER', subject, 'the drain last', account)
+      continue
+    }
     const rank = (account - served - 1 + ring) % ring
-    demand(replay, rank > last, 'PAYOUT_ORDER', `payout ${payoutId}`, 'an account after the one before', account)
+    demand(replay, rank > last, 'PAYOUT_ORDER', subject, 'an account after the one before', account)
     last = Math.max(last, rank)
     ledger.servedIndex = account
   }
 }
 
-/** The call packs tickets before transfers, and bit i is payout i. The treasury owner may be no transcoder: he may get a transfer. */
-function demandKind(replay: Replay, ledger: Ledger, payout: Payout, transferSeen: boolean): void {
-  const expected = payout.account === 0 ? payout.kind : ledger.genesis.policy.strategy
-  const subject = `payout ${payout.payoutId}`
-  demandEqual(replay, 'PAYOUT_KIND', subject, expected, payout.kind)
-  demand(
-    replay,
-    payout.kind === 'transfer' || !transferSeen,
-    'PAYOUT_KIND',
-    subject,
-    'tickets before transfers',
-    payout.kind,
-  )
+/** What went to one recipient, and to all, within the window, with what this commit adds. Drains count in neither. */
+function demandWindows(replay: Replay, ledger: Ledger, payouts: readonly Payout[]): void {
+  const { windowSeconds, recipientWindowWeiMax, rollingWeiMax } = ledger.policy
+  const owed = payouts.filter((payout) => !isDrain(payout))
+  for (const [recipient, group] of Map.groupBy(owed, (payout) => payout.recipient)) {
+    const window = ledger.paidTo.get(recipient)
+    const before = window === undefined ? 0n : withinWei(window, replay.at, windowSeconds)
+    const sum = before + sumOf(group)
+    const limit = `at most ${recipientWindowWeiMax} wei in ${windowSeconds} seconds`
+    demand(replay, sum <= recipientWindowWeiMax, 'PAYOUT_WINDOW', `recipient ${recipient}`, limit, sum)
+  }
+  const sum = withinWei(ledger.paidToAll, replay.at, windowSeconds) + sumOf(owed)
+  const limit = `at most ${rollingWeiMax} wei in ${windowSeconds} seconds`
+  // A commit with a drain alone adds nothing to a window that a lower cap may have overtaken.
+  demand(replay, owed.length === 0 || sum <= rollingWeiMax, 'PAYOUT_WINDOW', 'all recipients', limit, sum)
 }
 
 function reserve(replay: Replay, ledger: Ledger, payout: Payout): void {
@@ -74,17 +86,12 @@ function reserve(replay: Replay, ledger: Ledger, payout: Payout): void {
   ledger.nextPayoutId = Math.max(ledger.nextPayoutId, payout.payoutId + 1)
   const account = ledger.accounts[payout.account]
   if (account === undefined) return flagEntry(replay, 'ACCOUNT_UNKNOWN', subject, 'an account', payout.account)
+  ripen(replay, ledger, account)
   demandRecipient(replay, ledger, account, payout)
   demandAmount(replay, ledger, account, payout)
   const sequence = ledger.sequence + 1
-  demand(
-    replay,
-    sequence >= account.retrySequence,
-    'PAYOUT_BACKOFF',
-    subject,
-    `sequence ${account.retrySequence}`,
-    sequence,
-  )
+  const due = sequence >= account.retrySequence
+  demand(replay, due, 'PAYOUT_BACKOFF', subject, `sequence ${account.retrySequence}`, sequence)
   const covered = payout.wei <= balanceOf(account)
   if (!demand(replay, covered, 'PAYOUT_OVERDRAW', subject, `at most ${balanceOf(account)} wei`, payout.wei)) return
   account.reservedWei += payout.wei
@@ -93,23 +100,16 @@ function reserve(replay: Replay, ledger: Ledger, payout: Payout): void {
 }
 
 function demandRecipient(replay: Replay, ledger: Ledger, account: Account, payout: Payout): void {
-  const { anchor, broker } = ledger.genesis
+  const { recipient } = payout
   const subject = `payout ${payout.payoutId}`
-  demandEqual(replay, 'PAYOUT_RECIPIENT', subject, account.recipient, payout.recipient)
-  const never: readonly string[] = [ZERO_ADDRESS, anchor, broker, ledger.authority]
-  demand(
-    replay,
-    !never.includes(payout.recipient),
-    'PAYOUT_RECIPIENT',
-    subject,
-    'not zero, anchor, broker or authority',
-    payout.recipient,
-  )
+  demandEqual(replay, 'PAYOUT_RECIPIENT', subject, account.recipient, recipient)
+  const payable = isPayable(ledger, recipient)
+  demand(replay, payable, 'PAYOUT_RECIPIENT', subject, 'not zero, anchor, broker, authority or denied', recipient)
 }
 
 /** Account 0 knows no payout maximum and no threshold: only a quorum credits it. */
 function demandAmount(replay: Replay, ledger: Ledger, account: Account, payout: Payout): void {
-  const { payoutWeiMin, payoutWeiMax, thresholdWei } = ledger.genesis.policy
+  const { payoutWeiMin, payoutWeiMax, thresholdWei } = ledger.policy
   const subject = `payout ${payout.payoutId}`
   demand(
     replay,
@@ -187,6 +187,7 @@ export function replaySettle(replay: Replay, ledger: Ledger, body: Body<'settle'
   for (const [index, payout] of (commit.payouts ?? []).entries()) {
     const paid = (bits >> BigInt(index)) % 2n === 1n
     release(ledger, payout, paid)
+    if (paid) countPaid(replay, ledger, payout)
     noteOutcome(ledger, payout, paid, commit.header.sequence)
   }
   const head = commit.payouts === null ? commit.hash : foldHead(commit.hash, bits)
@@ -196,6 +197,15 @@ export function replaySettle(replay: Replay, ledger: Ledger, body: Body<'settle'
   ledger.sequence = commit.header.sequence
 }
 
+/** Counts from the moment at which it is known to have been paid. */
+function countPaid(replay: Replay, ledger: Ledger, payout: Payout): void {
+  if (isDrain(payout)) return
+  const window = ledger.paidTo.get(payout.recipient) ?? newWindow()
+  ledger.paidTo.set(payout.recipient, window)
+  addTo(window, replay.at, ledger.policy.windowSeconds, payout.wei)
+  addTo(ledger.paidToAll, replay.at, ledger.policy.windowSeconds, payout.wei)
+}
+
 const BACKOFF_DOUBLINGS_MAX = 30
 
 /** k failures in a row wait 2^k sequences, within the policy's bound. */
@@ -203,10 +213,7 @@ function noteOutcome(ledger: Ledger, payout: Payout, paid: boolean, sequence: nu
   const account = ledger.accounts[payout.account]
   if (account === undefined) return
   account.failures = paid ? 0 : account.failures + 1
-  const waited = Math.min(
-    2 ** Math.min(account.failures, BACKOFF_DOUBLINGS_MAX),
-    ledger.genesis.policy.backoffSequencesMax,
-  )
+  const waited = Math.min(2 ** Math.min(account.failures, BACKOFF_DOUBLINGS_MAX), ledger.policy.backoffSequencesMax)
   account.retrySequence = paid ? 0 : sequence + waited
 }
 

@@ -3,11 +3,12 @@ import { configHash, genesisHash } from '../../enclave/protocol/configuration.ts
 import type { Body } from '../../enclave/protocol/entry.ts'
 import type { Address } from '../../enclave/protocol/ids.ts'
 import { isAddress, ZERO_ADDRESS } from '../../enclave/protocol/ids.ts'
-import { AMOUNT_WEI_LIMIT, LEDGER_WEI_LIMIT } from '../../enclave/protocol/money.ts'
 import { parsePolicy, policyCodec, policyHash } from '../../enclave/protocol/policy.ts'
 import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
-import type { Account, Ledger, Replay } from './ledger.ts'
-import { addAccount, demand, demandEqual, flagEntry, newLedger } from './ledger.ts'
+import { accountOf, addCredit } from './accounts.ts'
+import type { Ledger, Replay } from './ledger.ts'
+import { demand, demandEqual, flagEntry, newLedger } from './ledger.ts'
+import { replayChange, replayRegistrar, replaySelf } from './recipients.ts'
 
 /** The first entry. What follows from other fields is recomputed; `genesisHash` waits for roster and openings. */
 export function replayGenesis(replay: Replay, body: Body<'genesis'>): void {
@@ -42,9 +43,12 @@ export function replayRegister(replay: Replay, ledger: Ledger, body: Body<'regis
       return replayRoster(replay, ledger, body)
     case 'opening':
       return replayOpeningRecipient(replay, ledger, body)
-    default:
-      // Neither registrars nor reporters stand in this generation's policy, and what is not named is denied.
-      flagEntry(replay, 'ENTRY_UNAUTHORISED', `register from ${body.source}`, 'roster or opening', body.source)
+    case 'registrar':
+      return replayRegistrar(replay, ledger, body)
+    case 'recipient':
+      return replaySelf(replay, ledger, body)
+    case 'change':
+      return replayChange(replay, ledger, body)
   }
 }
 
@@ -83,7 +87,6 @@ export function replayOpeningCredit(
   ledger.opening = null
   ledger.openings.push({ id: body.id, wei: body.wei, recipient: opening?.recipient ?? null })
   const account = accountOf(replay, ledger, body)
-  demand(replay, body.wei > 0n, 'AMOUNT_RANGE', body.id, 'more than 0 wei', body.wei)
   if (account !== undefined) addCredit(replay, ledger, account, body.wei)
   closeGenesis(replay, ledger)
 }
@@ -113,33 +116,5 @@ function pin(replay: Replay, ledger: Ledger, body: { account: number; id: string
   )
     return
   account.recipient = body.recipient
-  ledger.touched.add(account)
-}
-
-/** The account of an id, made when the id is new; undefined, with a finding, when the index is not its own. */
-export function accountOf(replay: Replay, ledger: Ledger, body: { account: number; id: string }): Account | undefined {
-  const known = ledger.byId.get(body.id)
-  const index = known?.index ?? ledger.accounts.length
-  if (!demandEqual(replay, 'ACCOUNT_INDEX', body.id, index, body.account)) return undefined
-  if (known !== undefined) return known
-  const { accountsMax } = ledger.genesis.policy
-  demand(
-    replay,
-    ledger.accounts.length < accountsMax,
-    'ACCOUNT_LIMIT',
-    body.id,
-    `at most ${accountsMax} accounts`,
-    ledger.accounts.length + 1,
-  )
-  return addAccount(ledger, body.id, ZERO_ADDRESS)
-}
-
-/** One credit is below 2^96 wei, all together below 2^127. */
-export function addCredit(replay: Replay, ledger: Ledger, account: Account, amountWei: bigint): void {
-  if (!demand(replay, amountWei < AMOUNT_WEI_LIMIT, 'AMOUNT_RANGE', account.id, 'less than 2^96 wei', amountWei)) return
-  const sum = ledger.creditedWei + amountWei
-  if (!demand(replay, sum < LEDGER_WEI_LIMIT, 'AMOUNT_RANGE', 'credited', 'less than 2^127 wei in all', sum)) return
-  account.creditedWei += amountWei
-  ledger.creditedWei = sum
   ledger.touched.add(account)
 }

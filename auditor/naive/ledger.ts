@@ -6,11 +6,14 @@ import type { Header } from '../../enclave/protocol/header.ts'
 import type { Address, Hash } from '../../enclave/protocol/ids.ts'
 import { toHash, ZERO_ADDRESS, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import type { Wei } from '../../enclave/protocol/money.ts'
+import type { Policy } from '../../enclave/protocol/policy.ts'
 import { POLICY_VERSION_GENESIS } from '../../enclave/protocol/policy.ts'
 import type { FindingCode, Findings } from './finding.ts'
 import { flag } from './finding.ts'
 import type { BalanceTree, LogTree } from './trees.ts'
 import { balanceRootOf, logRootAt, newBalanceTree } from './trees.ts'
+import type { Window } from './window.ts'
+import { newWindow } from './window.ts'
 
 export type Account = {
   readonly index: number
@@ -24,7 +27,30 @@ export type Account = {
   /** Payouts in a row that did not reach it, and the sequence from which it may be tried again. */
   failures: number
   retrySequence: number
+  /** Number of the newest signed registration or change. */
+  regSeq: number
+  pending: PendingRecipient | null
 }
+
+/** A change of recipient that waits: the newest landed sequence and the time when it was recorded. */
+export type PendingRecipient = { readonly recipient: Address; readonly sequence: number; readonly at: number }
+
+/** What a source of credits has brought: the journal, or a reporter. */
+export type CreditUse = { creditedWei: bigint; readonly window: Window }
+export type ReporterUse = CreditUse & { nextSeq: number }
+
+/** A signed batch of which entries are still to come; `structs` are the creditStructs so far. */
+export type OpenBatch = { readonly first: Body<'credits'>; readonly structs: Uint8Array[] }
+
+/** Something that a reader of an audit wants to see, whatever the rules say of it. */
+export type Act = {
+  readonly entry: number
+  readonly at: number
+  readonly kind: 'policy' | 'adjust' | 'drain' | 'reset' | 'rotate' | 'recipient' | 'skip' | 'image'
+  readonly text: string
+}
+/** Acts kept for the reader; the rest is counted. */
+export const ACTS_MAX = 1_000
 
 /** A commit entry and what became of it. */
 export type CommitRecord = {
@@ -39,8 +65,10 @@ export type CommitRecord = {
   head: Hash | null
 }
 
-export type SessionRecord = Body<'open'> & { readonly entry: number }
-export type RotationRecord = Body<'rotate'> & { readonly entry: number }
+/** `authority` is the one that the log names at that entry. */
+export type SessionRecord = Body<'open'> & { readonly entry: number; readonly authority: Address }
+/** `before` is the authority that it takes over from. */
+export type RotationRecord = Body<'rotate'> & { readonly entry: number; readonly before: Address }
 export type ReserveRecord = Body<'reserve'> & { readonly entry: number }
 /** What a consumed journal line became; `amount` and `id` are null for a refused one. */
 export type JournalRecord = {
@@ -52,6 +80,10 @@ export type JournalRecord = {
 
 export type Ledger = {
   readonly genesis: Body<'genesis'>
+  /** In force, as the newest policy entry has it. */
+  policy: Policy
+  policyHash: Hash
+  policyVersion: number
   /** Entries of roster and openings that have to come before anything else. */
   rosterLeft: number
   openingsLeft: number
@@ -71,7 +103,24 @@ export type Ledger = {
   journalSize: number
   journalHead: Hash
   readonly journal: JournalRecord[]
+  /** Lines before `size` lead to `head`, by the word of genesis or of the newest reset. */
+  journalStart: { readonly size: number; readonly head: Hash }
+  readonly journalUse: CreditUse
+  /** Everybody who ever signed here: numbers go on also for one that was removed and named again. */
+  readonly reporters: Map<Address, ReporterUse>
+  batch: OpenBatch | null
+  adjustSeq: number
+  drainSeq: number
+  /** Settled payouts but drains: to each recipient, and to all. */
+  readonly paidTo: Map<Address, Window>
+  readonly paidToAll: Window
+  /** How often which code refused an input. */
+  readonly refusals: Map<string, number>
+  readonly acts: Act[]
+  actsDropped: number
   authority: Address
+  logKey: Hash
+  config: Hash
   imageDigest: Hash
   epoch: number
   session: Address
@@ -104,6 +153,9 @@ export type Replay = {
 export function newLedger(genesis: Body<'genesis'>): Ledger {
   const ledger: Ledger = {
     genesis,
+    policy: genesis.policy,
+    policyHash: genesis.policyHash,
+    policyVersion: POLICY_VERSION_GENESIS,
     rosterLeft: genesis.roster,
     openingsLeft: genesis.openings,
     opening: null,
@@ -121,7 +173,14 @@ export function newLedger(genesis: Body<'genesis'>): Ledger {
     journalSize: genesis.journalSize,
     journalHead: genesis.journalHead,
     journal: [],
+    journalStart: { size: genesis.journalSize, head: genesis.journalHead },
+    ...nothingUsed(),
+    refusals: new Map(),
+    acts: [],
+    actsDropped: 0,
     authority: genesis.authority,
+    logKey: genesis.logKey,
+    config: genesis.config,
     imageDigest: genesis.imageDigest,
     epoch: genesis.epoch,
     session: ZERO_ADDRESS,
@@ -139,6 +198,20 @@ export function newLedger(genesis: Body<'genesis'>): Ledger {
   return ledger
 }
 
+type Used = Pick<Ledger, 'journalUse' | 'reporters' | 'batch' | 'adjustSeq' | 'drainSeq' | 'paidTo' | 'paidToAll'>
+
+function nothingUsed(): Used {
+  return {
+    journalUse: { creditedWei: 0n, window: newWindow() },
+    reporters: new Map(),
+    batch: null,
+    adjustSeq: 0,
+    drainSeq: 0,
+    paidTo: new Map(),
+    paidToAll: newWindow(),
+  }
+}
+
 /** The next account; the tree gains a level when it is full. */
 export function addAccount(ledger: Ledger, id: string, recipient: Address): Account {
   const index = ledger.accounts.length
@@ -153,6 +226,8 @@ export function addAccount(ledger: Ledger, id: string, recipient: Address): Acco
     lastSeq: 0,
     failures: 0,
     retrySequence: 0,
+    regSeq: 0,
+    pending: null,
   }
   ledger.accounts.push(account)
   ledger.byId.set(id, account)
@@ -188,8 +263,8 @@ export function headerOf(replay: Replay, ledger: Ledger): Header {
     reservedWei: ledger.reservedWei as Wei,
     journalHead: ledger.journalHead,
     journalSize: ledger.journalSize,
-    policyVersion: POLICY_VERSION_GENESIS,
-    policyHash: ledger.genesis.policyHash,
+    policyVersion: ledger.policyVersion,
+    policyHash: ledger.policyHash,
     imageDigest: ledger.imageDigest,
   }
 }
@@ -205,6 +280,12 @@ function leafOf(account: Account): Uint8Array {
     lastSeq: account.lastSeq,
   }
   return leafHash(leaf, account.idHash)
+}
+
+/** Keeps an act of the entry being read for whoever reads the audit. */
+export function note(replay: Replay, ledger: Ledger, kind: Act['kind'], text: string): void {
+  if (ledger.acts.length < ACTS_MAX) ledger.acts.push({ entry: replay.entry, at: replay.at, kind, text })
+  else ledger.actsDropped++
 }
 
 /** A finding about the entry being read. */

@@ -1,18 +1,17 @@
 import { assert } from 'chai'
 import { summary } from '../../../auditor/replay.ts'
-import { type Body, encodeEntry } from '../../../enclave/protocol/entry.ts'
+import type { Body } from '../../../enclave/protocol/entry.ts'
 import { headerHash, PROTOCOL_VERSION } from '../../../enclave/protocol/header.ts'
-import { type Address, toHash, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
+import { type Address, toHash, ZERO_ADDRESS } from '../../../enclave/protocol/ids.ts'
 import type { Wei } from '../../../enclave/protocol/money.ts'
 import { uintWord } from '../../../enclave/protocol/words.ts'
 import {
   ANCHOR,
+  AUTHORITY,
   addressOf,
   aFullLog,
   aPolicy,
-  AUTHORITY,
   BROKER,
-  decodedBody,
   hashOf,
   indicesOf,
   LogBuilder,
@@ -262,26 +261,5 @@ describe('auditor: settle, void and open', () => {
     refuses(open({ session: ZERO_ADDRESS }), openSecond, 'OPEN_SESSION')
     const during = renumbered([...full.slice(0, commitBare + 1), full[openFirst]])
     refuses(during, commitBare + 1, 'ENTRY_ORDER', 'open')
-  })
-
-  it('takes a rotation of the authority, and refuses one of the log key or config', () => {
-    const { entries } = new LogBuilder()
-    const { logKey, config } = decodedBody(entries[0] as Uint8Array) as Body<'genesis'>
-    const rotation = (changes: object) => {
-      const body = {
-        epoch: 2,
-        authority: addressOf(0xd2),
-        logKey,
-        config,
-        imageDigest: ZERO_HASH,
-        notAfter: 0,
-        signatures: [],
-        ...changes,
-      }
-      return [...entries, encodeEntry({ v: PROTOCOL_VERSION, i: 1, at: 1_763_600_001, type: 'rotate', body })]
-    }
-    assert.equal(firstFinding(rotation({})), 'clean')
-    refuses(rotation({ logKey: hashOf(1) }), 1, 'ROTATE_FIELD', 'logKey')
-    refuses(rotation({ config: hashOf(1) }), 1, 'ROTATE_FIELD', 'config')
   })
 })
