@@ -1,13 +1,17 @@
 /** An enclave in each phase, a valid request for each method, and what must hold of an enclave that was shot at. */
+import { useOf } from '../../enclave/core/credit.ts'
 import { lineHash, nextJournalHead } from '../../enclave/core/journal.ts'
+import { foldHead } from '../../enclave/protocol/header.ts'
 import { fromHex, toHash, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import type { MethodName, Phase } from '../../enclave/protocol/methods.ts'
 import type { Dice } from '../../scripts/journal/dice.ts'
 import { aLine, audited, type Boot, bitmapHash, FEES, ROUND, type World } from '../builders/boot.ts'
+import { REPORTERS, type Signer, signedFor } from '../builders/governors.ts'
 import { changeBytes, type Fields, randomBytes } from './mutations.ts'
+import { isSigned, signedParams } from './signed-range.ts'
 
 /** One enclave under fire. `sealed` and `entries` are what a careful host has stored of it. */
-export type Target = { readonly phase: Phase; readonly boot: Boot; nextRecord: number }
+export type Target = { readonly phase: Phase; readonly boot: Boot; nextRecord: number; rebuilt: boolean }
 
 /** A ledger with some history, from which targets are loaded. */
 export type Range = { readonly world: World; readonly donor: Boot }
@@ -30,17 +34,30 @@ const IDS = ['orch-0', 'orch-1', 'orch-4', 'late', '__proto__', `0x${'ab'.repeat
 
 export function aRange(world: World): Range {
   const donor = world.active()
-  donor.offer(aLine('orch-0', '3'), aLine('orch-1', '2'), aLine('late', '1'))
+  credit(donor, ['orch-0', 'orch-1', 'late'])
   donor.prepare()
   donor.confirm(1, 0b01n)
-  donor.offer(aLine('orch-3', '1'))
+  credit(donor, ['orch-3'])
   donor.prepare()
   return { world, donor }
 }
 
+/** By whichever route the policy takes. */
+function credit(donor: Boot, ids: readonly string[]): void {
+  const { state, ledger } = donor.instance
+  if (state?.policy.credits !== 'signed') {
+    donor.offer(...ids.map((id) => aLine(id, '2')))
+    return
+  }
+  const reporter = REPORTERS[0] as Signer
+  const first = useOf(state, reporter.address).nextSeq
+  const credits = ids.map((orchestratorId, at) => signedFor(ledger).credit(reporter, first + at, { orchestratorId }))
+  donor.store('credit_signed', { credits })
+}
+
 export function aTarget({ world, donor }: Range, phase: Phase): Target {
   const boot = phase === 'cold' ? world.cold() : world.provisioned()
-  const target = { phase, boot, nextRecord: 0 }
+  const target = { phase, boot, nextRecord: 0, rebuilt: false }
   if (phase === 'cold' || phase === 'provisioned') return target
   boot.load(donor, { head: donor.ledger.head, epoch: 1, bitmap: null })
   boot.journalHead = donor.journalHead
@@ -69,14 +86,15 @@ function adoptPrefix(target: Target, donor: Boot): void {
   const { outbox, state } = target.boot.instance
   const own = outbox.records.reduce((count, { entries }) => count + entries.length, 0)
   target.nextRecord = outbox.next - outbox.records.length
+  target.rebuilt = target.nextRecord === 0
   target.boot.sealed.push(...donor.sealed.slice(0, target.nextRecord))
   target.boot.entries.push(...donor.entries.slice(0, (state?.log.size ?? 0) - own))
 }
 
 /** Log and state agree, and the records lead a new boot to the very same state. Throws where they do not. */
-export function judge({ boot }: Target, { world }: Range): void {
+export function judge({ boot, rebuilt }: Target, { world }: Range): void {
   const { state, claim } = boot.instance
-  if (state === undefined || boot.sealed.length === 0) return
+  if (state === undefined || boot.entries.length === 0) return
   const ledger = audited(boot.entries)
   const live = [state.head, state.sequence, state.creditedWei, state.paidWei, state.reservedWei, state.journalSize]
   const read = [
@@ -88,6 +106,8 @@ export function judge({ boot }: Target, { world }: Range): void {
     ledger.journalSize,
   ]
   if (live.join() !== read.join()) throw new Error(`the state has ${live.join()}, the log ${read.join()}`)
+  // The records of a rebuilt ledger follow a snapshot, which nobody has asked for here.
+  if (rebuilt) return
   const epoch = Math.max(state.epoch, claim?.epoch ?? 0)
   const reloaded = world.provisioned()
   reloaded.load(boot, { head: state.head, epoch, bitmap: null })
@@ -101,6 +121,8 @@ export function judge({ boot }: Target, { world }: Range): void {
 export function paramsOf(dice: Dice, method: MethodName, { boot }: Target, { world, donor }: Range): Fields {
   const { state } = boot.instance
   const nonce = dice.below(9)
+  const known = state ?? donor.instance.state
+  if (isSigned(method) && known !== undefined) return signedParams(dice, method, known, boot.instance.ledger)
   switch (method) {
     case 'provision':
       return { ...world.ciphertexts }
@@ -110,6 +132,12 @@ export function paramsOf(dice: Dice, method: MethodName, { boot }: Target, { wor
       return { ...genesisOf(world), epoch: dice.below(3), more: dice.below(3) === 0 }
     case 'load_state':
       return loadOf(dice, donor)
+    case 'rebuild':
+      return rebuildOf(dice, donor)
+    case 'prove_balance':
+      return { orchestrator_id: dice.pick(IDS) }
+    case 'reporter':
+      return { reporter: dice.pick(REPORTERS).address }
     case 'open_session':
       return { accountNonce: nonce, fees: FEES }
     case 'session_landed':
@@ -153,6 +181,18 @@ function genesisOf(world: World): Fields {
 function loadOf(dice: Dice, donor: Boot): Fields {
   const records = donor.sealed.slice(0, donor.sealed.length - dice.below(3))
   return { records, claimed: { head: donor.ledger.head, epoch: 1 + dice.below(2), bitmap: null } }
+}
+
+/** The public log, mostly up to the newest header, whole or in its first part. */
+function rebuildOf(dice: Dice, donor: Boot): Fields {
+  const header = donor.instance.state?.lastHeader
+  const size = header?.logSize ?? 0
+  const kept = dice.below(3) === 0 ? dice.below(donor.entries.length + 1) : size
+  const entries = donor.entries.slice(0, kept)
+  const unlanded = donor.instance.state?.unlanded
+  const bitmap = bitmapHash(BigInt(dice.below(4)))
+  const head = unlanded === null || unlanded === undefined ? donor.ledger.head : foldHead(unlanded.hash, BigInt(bitmap))
+  return { entries, claimed: { head, epoch: 1 + dice.below(2), bitmap }, more: dice.below(6) === 0 }
 }
 
 function linesOf(dice: Dice, boot: Boot): Fields {

@@ -6,12 +6,13 @@ import { toHex } from '../../enclave/protocol/ids.ts'
 import { METHODS, type MethodName, PHASES, type Phase } from '../../enclave/protocol/methods.ts'
 import { type Dice, newDice } from '../../scripts/journal/dice.ts'
 import { aPolicy } from '../builders/boot.ts'
+import { GOVERNED } from '../builders/governors.ts'
 import { aWorld, closeWorlds } from '../builders/worlds.ts'
 import { aRange, aTarget, judge, keepReleased, paramsOf, type Range, type Target } from './enclave-range.ts'
 import { randomBytes, requestOf } from './mutations.ts'
 
 /** Inputs in each phase. */
-const RUNS = Number.parseInt(process.env['FUZZ_RUNS'] ?? '2000', 10)
+const RUNS = Number.parseInt(process.env['FUZZ_RUNS'] ?? '1000', 10)
 const SEED = Number.parseInt(process.env['FUZZ_SEED'] ?? '20261120', 10)
 /** An honest request and a look at the whole ledger after so many inputs. */
 const JUDGED_EVERY = 250
@@ -67,12 +68,15 @@ function fire(phase: Phase, range: Range): void {
 describe('an enclave whose host sends anything', () => {
   after(closeWorlds)
 
-  for (const phase of PHASES) {
-    it(`refuses with a code or answers in phase ${phase}, and its log, records and state still agree`, function () {
-      this.timeout(10_000 + RUNS * RUN_TIMEOUT_MS)
-      const before = process.memoryUsage().rss
-      fire(phase, aRange(aWorld({ policy: aPolicy({ cadenceSeconds: 30, signaturesPerSequenceMax: 4 }) })))
-      expect(process.memoryUsage().rss - before).to.be.below(GROWTH_BYTES_MAX)
-    })
+  for (const credits of ['host-trusted', 'signed'] as const) {
+    for (const phase of PHASES) {
+      it(`refuses with a code or answers in phase ${phase} with ${credits} credits, and its log, records and state still agree`, function () {
+        this.timeout(10_000 + RUNS * RUN_TIMEOUT_MS)
+        const before = process.memoryUsage().rss
+        const policy = aPolicy({ ...GOVERNED, credits, cadenceSeconds: 30, signaturesPerSequenceMax: 4 })
+        fire(phase, aRange(aWorld({ policy })))
+        expect(process.memoryUsage().rss - before).to.be.below(GROWTH_BYTES_MAX)
+      })
+    }
   }
 })

@@ -34,7 +34,7 @@ import { changeBytes, changeInside, changeMeaning, type Fields, randomBytes } fr
 import { packed, unpacked } from './packing.ts'
 
 const VECTORS = join(ROOT, 'test', 'vectors')
-const ENTRY_CODES = ['ENTRY_SYNTAX', 'VERSION_NEWER', 'CBOR_SYNTAX', 'CBOR_NOT_CANONICAL'] as const
+const ENTRY_CODES = ['ENTRY_SYNTAX', 'VERSION_NEWER', 'VERSION_OLDER', 'CBOR_SYNTAX', 'CBOR_NOT_CANONICAL'] as const
 
 /** One entry of each type, as the vectors pin it. */
 export function entriesOfEachType(): Uint8Array[] {

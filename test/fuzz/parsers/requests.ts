@@ -5,6 +5,7 @@ import { decodeMessage } from '../../../enclave/protocol/frame.ts'
 import { METHODS, type MethodName, PHASES, type Phase } from '../../../enclave/protocol/methods.ts'
 import { type Dice, newDice } from '../../../scripts/journal/dice.ts'
 import { aPolicy } from '../../builders/boot.ts'
+import { GOVERNED } from '../../builders/governors.ts'
 import { aWorld, closeWorlds } from '../../builders/worlds.ts'
 import { aRange, aTarget, judge, keepReleased, paramsOf, type Range, type Target as Shot } from '../enclave-range.ts'
 import { ACCEPTED, demand, type Outcome, type Target } from '../engine/target.ts'
@@ -14,44 +15,53 @@ import { packed, unpacked } from './packing.ts'
 const REQUESTS_MAX = 6
 const METHOD_NAMES = Object.keys(METHODS) as MethodName[]
 
-let range: Range | undefined
-const shots = new Map<Phase, Shot>()
+const ROUTES = ['host-trusted', 'signed'] as const
+type Route = (typeof ROUTES)[number]
+type Place = { readonly phase: Phase; readonly route: Route }
 
-function theRange(): Range {
-  range ??= aRange(aWorld({ policy: aPolicy({ cadenceSeconds: 30, signaturesPerSequenceMax: 4 }) }))
+const ranges = new Map<Route, Range>()
+const shots = new Map<string, Shot>()
+
+function rangeOf(credits: Route): Range {
+  const known = ranges.get(credits)
+  if (known !== undefined) return known
+  const policy = aPolicy({ ...GOVERNED, credits, cadenceSeconds: 30, signaturesPerSequenceMax: 4 })
+  const range = aRange(aWorld({ policy }))
+  ranges.set(credits, range)
   return range
 }
 
 /** An enclave of the phase that nothing has changed yet. */
-function shotIn(phase: Phase): Shot {
-  const known = shots.get(phase)
+function shotIn({ phase, route }: Place): Shot {
+  const known = shots.get(`${phase} ${route}`)
   if (known !== undefined && isUntouched(known)) return known
-  const fresh = aTarget(theRange(), phase)
-  shots.set(phase, fresh)
+  const fresh = aTarget(rangeOf(route), phase)
+  shots.set(`${phase} ${route}`, fresh)
   return fresh
 }
 
 function isUntouched({ boot, phase, nextRecord }: Shot): boolean {
   const { instance } = boot
   const parts = instance.genesisParts.roster.length + instance.genesisParts.openings.length
-  return (
-    instance.phase === phase && instance.outbox.next === nextRecord && instance.loading === undefined && parts === 0
-  )
+  const begun = instance.loading !== undefined || instance.rebuilding !== undefined || parts > 0
+  return instance.phase === phase && instance.outbox.next === nextRecord && !begun
 }
 
-function phaseOf(input: Uint8Array): Phase {
-  return PHASES[(input[0] ?? 0) % PHASES.length] as Phase
+function placeOf(byte: number | undefined): Place {
+  const number = byte ?? 0
+  const phase = PHASES[number % PHASES.length] as Phase
+  return { phase, route: ROUTES[Math.floor(number / PHASES.length) % ROUTES.length] as Route }
 }
 
 function aSequence(dice: Dice): Uint8Array {
-  const phase = dice.below(PHASES.length)
-  const shot = shotIn(PHASES[phase] as Phase)
+  const place = dice.below(PHASES.length * ROUTES.length)
+  const shot = shotIn(placeOf(place))
   const legal = METHOD_NAMES.filter((name) => (METHODS[name].phases as readonly Phase[]).includes(shot.phase))
   const requests = Array.from({ length: 1 + dice.below(REQUESTS_MAX) }, () => {
     const method = dice.pick(legal)
-    return requestOf(dice, method, paramsOf(dice, method, shot, theRange()))
+    return requestOf(dice, method, paramsOf(dice, method, shot, rangeOf(placeOf(place).route)))
   })
-  return Uint8Array.of(phase, ...packed(requests))
+  return Uint8Array.of(place, ...packed(requests))
 }
 
 /** What a request was answered with. INTERNAL is a bug of ours, and so is an answer that cannot be read. */
@@ -70,7 +80,7 @@ const requests: Target = {
   name: 'requests',
   claim: 'answers any requests in any phase, and the state, the log and the records of that enclave agree afterwards',
   inputs: 4_000,
-  seeds: () => Array.from({ length: 40 }, (_, at) => aSequence(newDice(at))),
+  seeds: () => Array.from({ length: 60 }, (_, at) => aSequence(newDice(at))),
   generate: aSequence,
   mutate: (dice, input) => {
     const list = unpacked(input.subarray(1)).slice(0, REQUESTS_MAX)
@@ -81,18 +91,19 @@ const requests: Target = {
     return Uint8Array.of(input[0] ?? 0, ...packed(list))
   },
   run: (input) => {
-    const shot = shotIn(phaseOf(input))
+    const place = placeOf(input[0])
+    const shot = shotIn(place)
     let outcome: Outcome = ACCEPTED
     for (const request of unpacked(input.subarray(1)).slice(0, REQUESTS_MAX)) {
       outcome = shoot(shot, request)
-      keepReleased(shot, theRange())
+      keepReleased(shot, rangeOf(place.route))
     }
-    if (!isUntouched(shot) || shot.boot.instance.state !== undefined) judgeNowAndThen(shot)
+    if (!isUntouched(shot) || shot.boot.instance.state !== undefined) judgeNowAndThen(shot, rangeOf(place.route))
     return outcome
   },
   close: () => {
     shots.clear()
-    range = undefined
+    ranges.clear()
     closeWorlds()
   },
 }
@@ -101,9 +112,9 @@ let judged = 0
 /** A whole reload for each input would leave time for few. */
 const JUDGED_EVERY = 20
 
-function judgeNowAndThen(shot: Shot): void {
+function judgeNowAndThen(shot: Shot, range: Range): void {
   if (isUntouched(shot) && judged++ % JUDGED_EVERY !== 0) return
-  judge(shot, theRange())
+  judge(shot, range)
 }
 
 export const REQUESTS: readonly Target[] = [requests]
