@@ -2,14 +2,19 @@
  * What another image with the same keys could write. On a machine without Nitro the wrapping key is a file, so a test can
  * be that other image: it opens and seals records with the ledger's own state key.
  */
+import { strict as assert } from 'node:assert'
+import { createCipheriv } from 'node:crypto'
 import { join } from 'node:path'
 import { openDevelopmentKms } from '../../enclave/keys/development-kms.ts'
+import { encryptionContext, type KeyContext, type KeyPurpose } from '../../enclave/keys/encryption-context.ts'
+import { readWrappingKey } from '../../enclave/keys/wrapping-key-file.ts'
 import { decodeCbor, encodeCbor } from '../../enclave/protocol/cbor.ts'
 import { configHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
 import { type Hash, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
+import { concatBytes } from '../../enclave/protocol/words.ts'
 import { Opener } from '../../enclave/seal/opener.ts'
-import { SALT_BYTES, TAG_ZERO } from '../../enclave/seal/record.ts'
+import { IV_BYTES, parseHeader, SALT_BYTES, TAG_ZERO } from '../../enclave/seal/record.ts'
 import { Sealer } from '../../enclave/seal/sealer.ts'
 import { randomBytes } from '../../enclave/shell/entropy.ts'
 import type { StoredRecord } from './boot.ts'
@@ -20,14 +25,72 @@ export type Delta = { readonly entries: readonly Uint8Array[]; readonly firstInd
 export class Forger {
   readonly stateKey: Uint8Array
   readonly ledgerId: Hash
+  readonly #stage: Stage
+  readonly #wrappingKeyFile: string
+  readonly #context: KeyContext
 
   constructor(stage: Stage) {
     const configuration = parseConfiguration(stage.configuration)
     this.ledgerId = ledgerIdOf(configuration)
-    const kms = openDevelopmentKms(join(stage.folder, 'keys', 'wrapping.key'), randomBytes)
-    const context = { ledgerId: this.ledgerId, config: configHash(configuration), role: 'core', keyVersion: 1 } as const
-    const ciphertext = Buffer.from(stage.keys?.state_ciphertext_b64 ?? '', 'base64')
-    this.stateKey = kms.openKey(context, 'state', ciphertext)
+    this.#stage = stage
+    this.#wrappingKeyFile = join(stage.folder, 'keys', 'wrapping.key')
+    this.#context = { ledgerId: this.ledgerId, config: configHash(configuration), role: 'core', keyVersion: 1 }
+    this.stateKey = this.#unwrap('state', stage.keys?.state_ciphertext_b64)
+  }
+
+  authorityKey(): Uint8Array {
+    return this.#unwrap('authority', this.#stage.keys?.ciphertext_b64)
+  }
+
+  #unwrap(purpose: KeyPurpose, ciphertext: string | undefined): Uint8Array {
+    const kms = openDevelopmentKms(this.#wrappingKeyFile, randomBytes)
+    return kms.openKey(this.#context, purpose, Buffer.from(ciphertext ?? '', 'base64'))
+  }
+
+  /** Any key as the ciphertext that an enclave of this ledger takes for its own: version 1 ‖ IV 12 ‖ key 32 ‖ tag 16. */
+  wrap(purpose: KeyPurpose, key: Uint8Array): string {
+    const iv = randomBytes(IV_BYTES)
+    const cipher = createCipheriv('aes-256-gcm', readWrappingKey(this.#wrappingKeyFile, randomBytes), iv)
+    cipher.setAAD(encodeCbor(encryptionContext(this.#context, purpose)))
+    const body = concatBytes(cipher.update(key), cipher.final())
+    return Buffer.from(concatBytes(Uint8Array.of(1), iv, body, cipher.getAuthTag())).toString('base64')
+  }
+
+  /** The parts of a state in a snapshot of one chunk: its head, then accounts and windows. */
+  openSnapshot(chunk: Uint8Array): Uint8Array[] {
+    let state = new Opener(this.stateKey, this.ledgerId).openChunk(chunk)
+    const parts: Uint8Array[] = []
+    while (state.length > 0) {
+      const size = new DataView(state.buffer, state.byteOffset).getUint32(0)
+      parts.push(state.slice(LENGTH_BYTES, LENGTH_BYTES + size))
+      state = state.slice(LENGTH_BYTES + size)
+    }
+    return parts
+  }
+
+  /** Other parts in the place of a snapshot's. */
+  sealSnapshot(parts: readonly Uint8Array[], inPlaceOf: Uint8Array): Uint8Array {
+    const { stateKey, ledgerId } = this
+    const header = parseHeader(inPlaceOf)
+    assert(header !== undefined, 'a snapshot is sealed')
+    const { epoch, record, prevTag } = header
+    const salt = randomBytes(SALT_BYTES)
+    const sealer = new Sealer({
+      stateKey,
+      ledgerId,
+      epoch,
+      salt,
+      firstRecord: record + 1,
+      prevTag,
+      entropy: randomBytes,
+    })
+    const [chunk] = sealer.sealSnapshot(header.lastHeaderHash, concatBytes(...parts.flatMap(withLength)))
+    assert(chunk !== undefined, 'a small state is one chunk')
+    return chunk
+  }
+
+  encode(value: object): Uint8Array {
+    return encodeCbor(value as never)
   }
 
   /** The entries of each record, in the clear. */
@@ -54,4 +117,12 @@ export class Forger {
       entries,
     }))
   }
+}
+
+const LENGTH_BYTES = 4
+
+function withLength(part: Uint8Array): [Uint8Array, Uint8Array] {
+  const length = new Uint8Array(LENGTH_BYTES)
+  new DataView(length.buffer).setUint32(0, part.length)
+  return [length, part]
 }
