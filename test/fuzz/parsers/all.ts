@@ -4,6 +4,7 @@ import { ENCODINGS } from './encodings.ts'
 import { HOST_FILES } from './host-files.ts'
 import { JOURNAL } from './journal.ts'
 import { LOG } from './log.ts'
+import { REBUILD } from './rebuild.ts'
 import { REQUESTS } from './requests.ts'
 import { RPC } from './rpc.ts'
 import { SEALED } from './sealed.ts'
@@ -17,6 +18,7 @@ export const TARGETS: readonly Target[] = [
   ...SETTING_TARGETS,
   ...HOST_FILES,
   ...REQUESTS,
+  ...REBUILD,
   ...RPC,
 ]
 

@@ -27,9 +27,11 @@ import {
   tilePath,
 } from '../../../enclave/protocol/tlog.ts'
 import type { Dice } from '../../../scripts/journal/dice.ts'
+import { closeWorlds } from '../../builders/worlds.ts'
 import { aFullLog } from '../../unit/auditor/log-builder.ts'
 import { ROOT } from '../engine/root.ts'
 import { ACCEPTED, bytesOf, demand, isSame, judged, type Target, textOf } from '../engine/target.ts'
+import { aGovernedWorld } from '../governed-log.ts'
 import { changeBytes, changeInside, changeMeaning, type Fields, randomBytes } from '../mutations.ts'
 import { packed, unpacked } from './packing.ts'
 
@@ -144,6 +146,12 @@ const note: Target = {
 
 const HONEST_LOG = aFullLog().entries
 
+function governedLog(): Uint8Array {
+  const { entries } = aGovernedWorld().boot
+  closeWorlds()
+  return packed(entries)
+}
+
 const CORE_CODES = ['STATE_MISMATCH', ...ENTRY_CODES] as const
 
 const replay: Target = {
@@ -151,7 +159,7 @@ const replay: Target = {
   claim:
     'replays any list of entries with a code or a finding, and two replays that share nothing agree on what is clean',
   inputs: 1_500,
-  seeds: () => [packed(HONEST_LOG), packed(HONEST_LOG.slice(0, 6)), packed(entriesOfEachType())],
+  seeds: () => [packed(HONEST_LOG), packed(HONEST_LOG.slice(0, 6)), packed(entriesOfEachType()), governedLog()],
   mutate: changeLog,
   run: (input) => {
     const entries = unpacked(input)
@@ -191,7 +199,7 @@ function isOneLedger(ledger: Told, state: State): boolean {
 }
 
 /** Entries moved, dropped, doubled or changed in their meaning, each with the index of its new place. */
-function changeLog(dice: Dice, input: Uint8Array): Uint8Array {
+export function changeLog(dice: Dice, input: Uint8Array): Uint8Array {
   if (dice.below(3) === 0) return changeOneItem(dice, input)
   const entries = unpacked(input)
   const at = dice.below(entries.length)
