@@ -1,6 +1,9 @@
 /** Commits on their way from landed to final, as the outbox tells them. */
-import type { Hash, Hex } from '../../enclave/protocol/ids.ts'
-import { readBoots } from '../../host/boot-records.ts'
+import { isCoded } from '../../enclave/protocol/errors.ts'
+import { type Hash, type Hex, toHash } from '../../enclave/protocol/ids.ts'
+import { parseCheckpoint, parseNote } from '../../enclave/protocol/note.ts'
+import { utf8 } from '../../enclave/protocol/words.ts'
+import { readBoot } from '../../host/boot-records.ts'
 import type { AnchorFacts, Landing } from '../../host/chain.ts'
 import type { Context } from '../../host/context.ts'
 import type { CallId, Landed, Story } from '../../host/outbox.ts'
@@ -109,14 +112,33 @@ async function relocate(context: Context, story: Story, anchor: AnchorFacts): Pr
 
 async function publish(context: Context, story: Story, landed: Landed): Promise<boolean> {
   const { logSize, logRoot } = landed
-  const boot = (await readBoots(context.config.paths)).find(({ epoch }) => epoch === story.id.epoch)
+  // Boots that ended before they landed may have signed for the same epoch: the chain says whose it became.
+  const session = await context.chain.sessionOf(story.id.epoch)
+  const boot = session === undefined ? undefined : await readBoot(context.config.paths, session)
   if (boot === undefined) return false
   const { size } = await context.audit.publish({
     session: boot.session,
     logSize,
     logRoot: logRoot as Hash,
-    checkpoint: story.checkpoint,
+    checkpoint: story.checkpoint ?? (await keptCheckpoint(context, landed)),
   })
   context.log.info({ sequence: story.id.sequence, logSize: size }, 'commit final, log published')
   return true
+}
+
+/**
+ * A crash after confirm_payout loses the line `settled`, not the note that belongs in it: the enclave keeps the newest one
+ * that it signed. One of another commit is left to that commit's own story.
+ */
+async function keptCheckpoint({ enclave, config }: Context, landed: Landed): Promise<string | undefined> {
+  try {
+    const ledger = { chain_id: config.chainId, contract_address: config.anchor }
+    const { checkpoint } = await enclave.call('audit_checkpoint', ledger)
+    const { size, root } = parseCheckpoint(parseNote(utf8(checkpoint)).text)
+    return size === landed.logSize && toHash(root) === landed.logRoot ? checkpoint : undefined
+  } catch (error) {
+    // This boot has settled nothing yet: the next commit's checkpoint covers this one too.
+    if (isCoded(error, 'NO_CHECKPOINT')) return undefined
+    throw error
+  }
 }

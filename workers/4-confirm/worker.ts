@@ -1,6 +1,7 @@
 /**
  * Settlement and finality. Order of a settlement: 1 `landed` in the outbox, 2 confirm_payout, 3 records, 4 `settled` with
- * the checkpoint, 5 ring prepare. A crash between 2 and 4 loses a checkpoint, and the next one covers more.
+ * the checkpoint, 5 ring prepare. After a crash between 2 and 4 the checkpoint is asked of the enclave again when the
+ * commit is published.
  */
 import { assertNever } from '../../enclave/protocol/errors.ts'
 import type { StatusResult } from '../../enclave/protocol/method-results.ts'
