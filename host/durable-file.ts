@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { CodedError, type ErrorCode } from '../enclave/protocol/errors.ts'
 
@@ -24,8 +24,11 @@ export async function writeDurably(path: string, content: Uint8Array | string): 
   await syncFolder(dirname(path))
 }
 
+/** A new folder is itself a name: until its own folder is synced, a power cut takes it with all that is in it. */
 export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: FOLDER_MODE })
+  const first = await mkdir(path, { recursive: true, mode: FOLDER_MODE })
+  if (first === undefined) return
+  for (let at = resolve(path); at.length >= resolve(first).length; at = dirname(at)) await syncFolder(dirname(at))
 }
 
 export async function syncFolder(path: string): Promise<void> {
