@@ -45,7 +45,7 @@ export function matches(standing: Standing, claim: Claim): { readonly bitmap: Ha
   return foldHead(unlanded.hash, BigInt(claim.bitmap)) === claim.head ? { bitmap: claim.bitmap } : undefined
 }
 
-export function isFinal(standing: Standing, final: Final): boolean {
+export function isFinal(standing: Pick<Standing, 'settled' | 'epoch'>, final: Final): boolean {
   return standing.settled <= final.sequence && standing.epoch <= final.epoch
 }
 
