@@ -1,0 +1,226 @@
+/**
+ * A machine for fault cells: real Redis, real chain, and the supervisor with its enclave and the stages as processes of
+ * their own, each on a disk that fails on order. The chain is elsewhere and lives on when the machine's power is cut.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { keccak256, stringToHex } from 'viem'
+import { runAudit } from '../../../auditor/audit.ts'
+import { toAddress } from '../../../enclave/protocol/ids.ts'
+import type { LedgerStatus } from '../../../enclave/protocol/method-results.ts'
+import { openAuditLog } from '../../../host/audit-log.ts'
+import type { Chain } from '../../../host/chain.ts'
+import { openOutbox } from '../../../host/outbox.ts'
+import { callRpc } from '../../../scripts/chain/rpc.ts'
+import { type RunningChain, startChain } from '../../../scripts/chain/start.ts'
+import { chainOf, ether, kill, startWorld, TREASURY_WEI, until, type World } from '../../e2e/pipeline-world.ts'
+import { ARMED, ORDER_VARIABLE, type Order, ROOT_VARIABLE } from './orders.ts'
+
+export const CREDIT = '0.001'
+export const SETTLED_MS_MAX = 30_000
+const DEATH_MS_MAX = 30_000
+const BLOCK_MS = 100
+const FINAL_DEPTH_BLOCKS = 2
+const COMPILE_CACHE = join(tmpdir(), 'anchorhold-compile-cache')
+const LYING_DISK = join(import.meta.dirname, 'lying-disk.ts')
+/** The broker's word for a ticket that it paid. */
+const PAID_TOPIC = keccak256(stringToHex('WinningTicketTransfer(address,address,uint256)'))
+
+/** `twin` is a second process of the stages. */
+export type Role = 'stages' | 'twin' | 'supervisor'
+
+const PROGRAMS: { readonly [R in Role]: string } = {
+  stages: 'stage-process.ts',
+  twin: 'stage-process.ts',
+  supervisor: 'supervisor-process.ts',
+}
+
+export class Machine {
+  readonly world: World
+  readonly facts: Chain
+  chain: RunningChain
+  /** Owed to each payee so far. */
+  owedWei = 0n
+  readonly #children = new Map<Role, ChildProcess>()
+
+  private constructor(world: World, chain: RunningChain) {
+    this.world = world
+    this.chain = chain
+    this.facts = chainOf(world)
+  }
+
+  static async start(settings: { readonly [key: string]: unknown } = {}): Promise<Machine> {
+    const world = await startWorld({ settings: { payoutIntervalMs: 0, ...settings } })
+    await world.chain.stop()
+    return new Machine(world, await startQuickChain(world))
+  }
+
+  /** Starts a part of the machine; the supervisor once its enclave is active, unless it has an order. */
+  async start(role: Role, order?: Order): Promise<ChildProcess> {
+    const child = this.spawn(PROGRAMS[role], order)
+    this.#children.set(role, child)
+    if (role === 'supervisor' && order === undefined) await ready(child)
+    return child
+  }
+
+  async restart(role: Role, order?: Order): Promise<ChildProcess> {
+    await this.end(role)
+    return this.start(role, order)
+  }
+
+  /** Kills a part of the machine that may be running. */
+  async end(role: Role): Promise<void> {
+    const child = this.#children.get(role)
+    if (child !== undefined) await kill(child)
+    this.#children.delete(role)
+  }
+
+  /** Any program on a disk that fails on order. */
+  spawn(program: string, order?: Order, ...words: readonly string[]): ChildProcess {
+    const { dataDir } = this.world
+    const env = {
+      ...process.env,
+      [ROOT_VARIABLE]: dataDir,
+      // A process starts in half the time; each cell starts one or more.
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...(order === undefined ? {} : { [ORDER_VARIABLE]: JSON.stringify(order) }),
+    }
+    const path = join(import.meta.dirname, program)
+    return spawn(process.execPath, ['--import', LYING_DISK, path, dataDir, ...words], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env,
+    })
+  }
+
+  child(role: Role): ChildProcess {
+    const child = this.#children.get(role)
+    if (child === undefined) throw new Error(`expected ${role} to run`)
+    return child
+  }
+
+  /** Processes that die with the machine, beside `role` itself. */
+  pidsBeside(role: Role): number[] {
+    const others = [...this.#children].filter(([name]) => name !== role)
+    return [...others.map(([, { pid }]) => pid ?? 0), ...this.enclavePids()]
+  }
+
+  /** The enclave is the supervisor's only child. */
+  enclavePids(): number[] {
+    const { pid } = this.child('supervisor')
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+  }
+
+  credit(rounds = 1): void {
+    this.world.credit(rounds, CREDIT)
+    this.owedWei += BigInt(rounds) * ether(CREDIT)
+  }
+
+  async ledger(): Promise<LedgerStatus | undefined> {
+    return (await this.world.status())?.ledger
+  }
+
+  /**
+   * One more commit, landed and settled. A boot that settles as it loads has signed no checkpoint, so the log that is
+   * published ends before the newest commit until the next one.
+   */
+  async expectNextCommit(): Promise<void> {
+    await this.#expectPaid()
+    this.credit()
+    await this.#expectPaid()
+  }
+
+  async #expectPaid(): Promise<LedgerStatus> {
+    const totalWei = this.owedWei * BigInt(this.world.payees.length)
+    const isPaid = async () => {
+      const ledger = await this.ledger()
+      return ledger?.paidWei === totalWei && ledger.unlanded === null ? ledger : undefined
+    }
+    return until(`${totalWei} wei paid`, isPaid, SETTLED_MS_MAX)
+  }
+
+  /** Everything is paid once, as the chain tells it for each payee, and the auditor finds nothing wrong. */
+  async expectExact(): Promise<void> {
+    const { world, owedWei } = this
+    const totalWei = owedWei * BigInt(world.payees.length)
+    const ledger = await this.#expectPaid()
+    const wantedWei = Object.fromEntries(world.payees.map((payee) => [payee, owedWei]))
+    const exact = { reservedWei: 0n, treasuryWei: TREASURY_WEI - totalWei, paidWei: wantedWei }
+    const { treasuryWei } = await this.facts.facts(world.authority)
+    const got = { reservedWei: ledger.reservedWei, treasuryWei, paidWei: await paidByPayee(this.chain.url, world) }
+    if (show(got) !== show(exact)) throw new Error(`expected ${show(exact)} on chain, got ${show(got)}`)
+    await this.#expectPublished(ledger.sequence)
+    await this.expectAudited()
+  }
+
+  async #expectPublished(sequence: number): Promise<void> {
+    const landing = await this.facts.landingOf(sequence)
+    const [audit, outbox] = [openAuditLog(this.world.config.paths), openOutbox(this.world.config.paths)]
+    const isPublished = async () =>
+      (await audit.published()).size === landing?.logSize && (await outbox.open()).length === 0 ? true : undefined
+    await until('the newest commit published and archived', isPublished, SETTLED_MS_MAX)
+  }
+
+  async expectAudited(): Promise<void> {
+    const { anchor, paths, journal } = this.world.config
+    const report = await runAudit({ rpcUrl: this.chain.url, anchor, log: paths.audit, journal })
+    if (report.verdict !== 'clean') throw new Error(`the auditor objects: ${show(report.findings)}`)
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#children.values()].map(kill))
+    await this.chain.stop()
+    await this.world.stop()
+  }
+}
+
+async function ready(child: ChildProcess): Promise<void> {
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`expected a supervisor with an active enclave, it ended with ${code}`)
+  })
+  await Promise.race([once(child, 'message'), ended])
+}
+
+/** Puts an order in force in a running process. */
+export async function arm(child: ChildProcess, order: Order): Promise<void> {
+  const armed = once(child, 'message')
+  child.send(order)
+  const [answer] = await armed
+  if (answer !== ARMED) throw new Error(`expected ${ARMED}, got ${String(answer)}`)
+}
+
+/** Waits until the process has died by its own disk; anything else is a point that was not reached. */
+export async function died(child: ChildProcess, what: string): Promise<void> {
+  const isDead = async () => child.signalCode ?? child.exitCode ?? undefined
+  const how = await until(`death ${what}`, isDead, DEATH_MS_MAX)
+  if (how !== 'SIGKILL') throw new Error(`expected death by SIGKILL ${what}, got ${how}`)
+}
+
+/** The chain of a world with blocks as fast as cells are short. */
+function startQuickChain({ dataDir, chain }: World): Promise<RunningChain> {
+  return startChain({
+    dataDir: join(dataDir, 'chain'),
+    port: Number(new URL(chain.url).port),
+    blockMs: BLOCK_MS,
+    finalDepthBlocks: FINAL_DEPTH_BLOCKS,
+    onLine: () => undefined,
+  })
+}
+
+/** What the broker says it gave each payee, over all blocks. */
+async function paidByPayee(url: string, { payees }: World): Promise<{ [payee: string]: bigint }> {
+  const filter = { fromBlock: '0x0', toBlock: 'latest', topics: [PAID_TOPIC] }
+  const logs = (await callRpc(url, 'eth_getLogs', [filter])) as readonly { topics: string[]; data: string }[]
+  const paid = Object.fromEntries(payees.map((payee) => [payee, 0n]))
+  for (const { topics, data } of logs) {
+    const payee = toAddress(`0x${topics[2]?.slice(26)}`) ?? ''
+    paid[payee] = (paid[payee] ?? 0n) + BigInt(data)
+  }
+  return paid
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? item.toString() : item))
+}

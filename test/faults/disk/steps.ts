@@ -1,0 +1,224 @@
+/**
+ * Every durable step of host, workers and enclave: the calls that it is made of, and the functions of the source that make
+ * them. A step is data; what is done to it is `orderOf`, what must be true afterwards is the test's.
+ */
+import type { Order, Probe } from './orders.ts'
+
+export type Step = {
+  readonly name: string
+  /** `file function` of every durable call of the step. */
+  readonly sources: readonly string[]
+  /** Which stage is at work, where one process holds several. */
+  readonly scene?: string
+  /** The first call. Torn is half of its bytes; where it writes none, the calls of `torn` passed but the last. */
+  readonly begins: Probe
+  readonly torn?: readonly Probe[]
+  /** Before the last of these a power cut undoes the step. */
+  readonly lost: readonly Probe[]
+  /** After the last of these nothing does. */
+  readonly kept: readonly Probe[]
+  /** Rounds of credits that bring the step about. */
+  readonly rounds?: number
+  /** What happened is beyond the machine: power fails after it, since nothing on the disk undoes it. */
+  readonly isOutOfHand?: boolean
+  /** Only a process that has just started comes here. */
+  readonly isFirstOfProcess?: boolean
+}
+
+export const FAULTS = ['before', 'after', 'torn', 'lost', 'repeated'] as const
+export type Fault = (typeof FAULTS)[number]
+
+export function orderOf(step: Step, fault: Fault, pidsBeside: readonly number[]): Order {
+  const { scene, begins, torn, lost, kept, isOutOfHand } = step
+  const place = scene === undefined ? {} : { scene }
+  switch (fault) {
+    case 'before':
+      return { ...place, probes: [begins], side: 'before' }
+    case 'torn':
+      return torn === undefined
+        ? { ...place, probes: [begins], side: 'torn' }
+        : { ...place, probes: torn, side: 'before' }
+    case 'lost':
+      return { ...place, probes: lost, side: isOutOfHand === true ? 'after' : 'before', cutsPowerOf: pidsBeside }
+    case 'after':
+    case 'repeated':
+      return { ...place, probes: kept, side: 'after' }
+  }
+}
+
+const ADDRESS = '0x[0-9a-f]{40}'
+const FRAME = ['host/frame-log.ts write', 'host/frame-log.ts sync', 'host/records.ts persist']
+const WHOLE_FILE = ['host/durable-file.ts writeDurably', 'host/durable-file.ts syncFolder']
+const OUTBOX_LINE = ['host/outbox.ts openOutbox', 'host/outbox.ts append', 'host/outbox.ts appendText']
+
+type Place = Pick<Step, 'name' | 'sources' | 'scene' | 'rounds' | 'isFirstOfProcess'>
+
+/** A frame at its place in a log, then its fsync. */
+function frame(place: Place, folder: string): Step {
+  const path = `^${folder}/${ADDRESS}\\.log$`
+  const synced: readonly Probe[] = [{ operation: 'sync', path }]
+  const sources = [...FRAME, ...place.sources]
+  return { ...place, sources, begins: { operation: 'write', path }, lost: synced, kept: synced }
+}
+
+/** A file that is whole or absent: a draft, its fsync, its name, the fsync of the folder. */
+function whole(place: Place, folder: string, name: string, text?: string, within = folder): Step {
+  const written = text === undefined ? {} : { text }
+  const begins: Probe = { operation: 'write', path: `^${folder}${name}\\.[^/]+\\.tmp$`, ...written }
+  const named: readonly Probe[] = [
+    begins,
+    { operation: 'rename', path: `^${folder}${name}$` },
+    { operation: 'folder', path: `^${within.replace(/\/$/, '')}$` },
+  ]
+  return { ...place, sources: [...WHOLE_FILE, ...place.sources], begins, lost: named, kept: named }
+}
+
+/** A line at the end of a file, and its fsync. */
+function line(place: Place, path: string, text?: string): Step {
+  const begins: Probe = { operation: 'write', path, ...(text === undefined ? {} : { text }) }
+  const synced: readonly Probe[] = [begins, { operation: 'sync', path }]
+  return { ...place, begins, lost: synced, kept: synced }
+}
+
+/** A line that begins a file: until the folder is synced, the file has no name. */
+function firstLine(place: Place, folder: string, file: string, text: string): Step {
+  const begins: Probe = { operation: 'write', path: `^${folder}/${file}$`, text }
+  const named: readonly Probe[] = [begins, { operation: 'folder', path: `^${folder}$` }]
+  return { ...place, begins, lost: named, kept: named }
+}
+
+const COMMIT_FILE = '\\d{15}-\\d{15}\\.log'
+const OPEN_FILE = '\\d{15}-open\\.log'
+
+function outboxLine(name: string, kind: string, scene: string, source: string): Step {
+  const place = { name, sources: [...OUTBOX_LINE, source], scene }
+  return line(place, `^outbox/${COMMIT_FILE}$`, `"kind":"${kind}"`)
+}
+
+const PUBLISH = 'host/audit-log.ts publish'
+
+export const STAGE_STEPS: readonly Step[] = [
+  frame({ name: 'the sealed delta that holds the cursor of the journal', sources: [], scene: 'ingest' }, 'sealed'),
+  frame({ name: 'the public entries of journal lines', sources: [], scene: 'ingest' }, 'audit/pending'),
+  line(
+    { name: 'the receipts of journal lines', sources: ['host/receipts.ts storeReceipts'], scene: 'ingest' },
+    `^receipts/${ADDRESS}\\.log$`,
+  ),
+  whole(
+    {
+      name: 'the index of the journal',
+      sources: ['host/journal-index.ts save'],
+      scene: 'ingest',
+      isFirstOfProcess: true,
+    },
+    '',
+    'journal\\.index',
+  ),
+  frame({ name: 'the sealed delta of a commit', sources: [], scene: 'prepare' }, 'sealed'),
+  frame({ name: 'the public entries of a commit', sources: [], scene: 'prepare' }, 'audit/pending'),
+  firstLine(
+    { name: 'the signed attempt in the outbox', sources: [...OUTBOX_LINE, 'host/commits.ts keep'], scene: 'prepare' },
+    'outbox',
+    COMMIT_FILE,
+    '"kind":"attempt"',
+  ),
+  outboxLine('the mark that the attempt may go out', 'ready', 'prepare', 'host/commits.ts markReady'),
+  sent('the broadcast of a commit', 'host/chain.ts send', 'broadcast'),
+  outboxLine('the place where a commit landed', 'landed', 'confirm', 'workers/4-confirm/stories.ts noteLanding'),
+  frame({ name: 'the sealed delta of a settlement', sources: [], scene: 'confirm' }, 'sealed'),
+  frame({ name: 'the public entries of a settlement', sources: [], scene: 'confirm' }, 'audit/pending'),
+  outboxLine('the note of a settlement', 'settled', 'confirm', 'workers/4-confirm/worker.ts settle'),
+  whole(
+    { name: 'an entry bundle', sources: ['host/audit-log.ts #write'], scene: 'confirm' },
+    'audit/tile/entries/',
+    '\\d{3}\\.p/\\d+',
+    undefined,
+    'audit/tile/entries/\\d{3}\\.p',
+  ),
+  whole(
+    { name: 'a hash tile', sources: ['host/audit-log.ts #write'], scene: 'confirm' },
+    'audit/tile/0/',
+    '\\d{3}\\.p/\\d+',
+    undefined,
+    'audit/tile/0/\\d{3}\\.p',
+  ),
+  whole({ name: 'the size of the log', sources: [PUBLISH], scene: 'confirm' }, 'audit/', 'size\\.json'),
+  whole(
+    { name: 'the checkpoint of the log', sources: ['host/audit-log.ts writeCheckpoint'], scene: 'confirm' },
+    'audit/',
+    'checkpoint',
+  ),
+  archived(),
+  partialsDropped(),
+]
+
+/** A signed call on its way to the chain: from here on, all that it rests on must be on the disk. */
+function sent(name: string, source: string, scene?: string): Step {
+  const begins: Probe = { operation: 'send', path: '', text: 'eth_sendRawTransaction' }
+  const place = { name, sources: [source], ...(scene === undefined ? {} : { scene }) }
+  return { ...place, begins, lost: [begins], kept: [begins], isOutOfHand: true }
+}
+
+/** A second name in the archive, then the old name gone. */
+function archived(): Step {
+  const begins: Probe = { operation: 'link', path: `^outbox/archive/${COMMIT_FILE}$` }
+  const removed: Probe = { operation: 'remove', path: `^outbox/${COMMIT_FILE}$` }
+  const synced: Probe = { operation: 'folder', path: '^outbox$' }
+  return {
+    name: 'the move of a final call to the archive',
+    sources: ['host/outbox.ts moveAside', 'workers/4-confirm/stories.ts finishStories'],
+    scene: 'confirm',
+    begins,
+    torn: [begins, removed],
+    lost: [begins, removed, synced],
+    kept: [begins, removed, synced],
+  }
+}
+
+/** Partial tiles go, one after the other, once the full ones stand; nothing rests on when. */
+function partialsDropped(): Step {
+  const removed = (which: string): Probe => ({ operation: 'remove', path: `^audit/tile/${which}/\\d{3}\\.p$` })
+  const both = [removed('entries'), removed('0')]
+  return {
+    name: 'the end of partial tiles that a full one replaces',
+    sources: ['host/audit-log.ts dropPartials'],
+    scene: 'confirm',
+    begins: removed('entries'),
+    torn: both,
+    lost: both,
+    kept: both,
+    rounds: 90,
+  }
+}
+
+export const BOOT_STEPS: readonly Step[] = [
+  whole(
+    {
+      name: 'the note of a boot',
+      sources: ['host/boot-records.ts writeBoot', 'host/boot.ts load', 'host/boot.ts genesis'],
+    },
+    'sealed/',
+    `${ADDRESS}\\.json`,
+    '"epoch":null',
+  ),
+  frame({ name: 'the sealed delta of a boot', sources: ['host/frame-log.ts #open'] }, 'sealed'),
+  frame({ name: 'the public entries of a boot', sources: ['host/frame-log.ts #open'] }, 'audit/pending'),
+  whole(
+    { name: 'the epoch in the note of a boot', sources: ['host/boot-records.ts writeBoot', 'host/boot.ts signOpen'] },
+    'sealed/',
+    `${ADDRESS}\\.json`,
+    '"epoch":\\d',
+  ),
+  firstLine(
+    { name: 'the signed opening of a session', sources: [...OUTBOX_LINE, 'host/boot.ts signOpen'] },
+    'outbox',
+    OPEN_FILE,
+    '"kind":"attempt"',
+  ),
+  line(
+    { name: 'the mark that the opening may go out', sources: [...OUTBOX_LINE, 'host/boot.ts signOpen'] },
+    `^outbox/${OPEN_FILE}$`,
+    '"kind":"ready"',
+  ),
+  sent('the broadcast of an opening', 'host/chain.ts send'),
+]

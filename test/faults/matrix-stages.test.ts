@@ -1,0 +1,54 @@
+import { arm, died, Machine } from './disk/machine.ts'
+import { FAULTS, type Fault, orderOf, STAGE_STEPS, type Step } from './disk/steps.ts'
+
+const SUITE_MS_MAX = 400_000
+
+const TITLES: { readonly [F in Fault]: (name: string) => string } = {
+  before: (name) => `pays each credit once, and audits clean, when the stages are killed before ${name}`,
+  after: (name) => `pays each credit once, and audits clean, when the stages are killed right after ${name}`,
+  torn: (name) => `pays each credit once, and audits clean, when the stages are killed half way through ${name}`,
+  lost: (name) => `pays each credit once, and audits clean, when the power fails before the disk has ${name}`,
+  repeated: (name) => `pays each credit once, and audits clean, when two processes come back and repeat ${name}`,
+}
+
+describe('the stages on a disk that fails', function () {
+  this.timeout(SUITE_MS_MAX)
+  let machine: Machine
+
+  before(async () => {
+    machine = await Machine.start({ receipts: true })
+    await machine.start('supervisor')
+    await machine.start('stages')
+    machine.credit()
+    await machine.expectExact()
+  })
+
+  after(() => machine?.stop())
+
+  /** Lets the stages die where the order says, with credits on their way. */
+  async function strike(step: Step, fault: Fault): Promise<void> {
+    const order = orderOf(step, fault, machine.pidsBeside('stages'))
+    if (step.isFirstOfProcess) await machine.restart('stages', order)
+    else await arm(machine.child('stages'), order)
+    machine.credit(step.rounds)
+    await died(machine.child('stages'), TITLES[fault](step.name))
+  }
+
+  async function comeBack(fault: Fault): Promise<void> {
+    if (fault === 'lost') await machine.start('supervisor')
+    await machine.start('stages')
+    if (fault === 'repeated') await machine.start('twin')
+  }
+
+  for (const step of STAGE_STEPS) {
+    for (const fault of FAULTS) {
+      it(TITLES[fault](step.name), async () => {
+        await strike(step, fault)
+        await comeBack(fault)
+        if (fault === 'lost') await machine.expectNextCommit()
+        await machine.expectExact()
+        await machine.end('twin')
+      })
+    }
+  }
+})
