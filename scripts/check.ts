@@ -18,7 +18,7 @@ const TSC = join(MODULES, 'typescript', 'bin', 'tsc')
 const BIOME = join(MODULES, '@biomejs', 'biome', 'bin', 'biome')
 const DEPCRUISE = join(MODULES, 'dependency-cruiser', 'bin', 'dependency-cruiser.mjs')
 /** A folder that is not named here is not looked at: a new one at the top of the tree belongs on this list. */
-const FOLDERS = ['enclave', 'queues', 'workers', 'host', 'api', 'auditor', 'scripts', 'test']
+const FOLDERS = ['enclave', 'queues', 'workers', 'host', 'api', 'auditor', 'reporter', 'scripts', 'test']
 
 const BELTS: readonly Belt[] = [
   { name: 'lock', words: [join(ROOT, 'scripts/lock/complete.mjs'), '--check'] },

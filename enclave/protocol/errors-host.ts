@@ -115,7 +115,8 @@ export const HOST_ERRORS = {
   },
   REPORTER_COUNTER: {
     meaning: 'The ledger counts this reporter at a number that the file of the reporter does not explain.',
-    action: 'Find out what else signs with this key; numbers that the file lost are given up by `anchorhold report skip`.',
+    action:
+      'Find out what else signs with this key; numbers that the file lost are given up by `anchorhold report skip`.',
     retry: 'never',
   },
   RECEIPT_INVALID: {

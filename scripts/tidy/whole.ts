@@ -11,7 +11,7 @@ const TEST_WORDS = new Set(['it', 'specify'])
 /** A title is a claim that a stranger can doubt; these claim nothing. */
 const EMPTY_TITLE =
   /^(it )?(should )?(just )?works?( (fine|correctly|as expected))?$|^tests? ?\d*$|^(basic|simple|sanity)( test)?$/i
-const PRODUCTION = /^(enclave|queues|workers|host|api|auditor)\/.*\.ts$/
+const PRODUCTION = /^(enclave|queues|workers|host|api|auditor|reporter)\/.*\.ts$/
 const STARTED_BY_NAME = /(^|\/)main\.ts$|\.d\.ts$/
 
 /** Test titles (suites and test joined) that occur twice in the repository, and titles that say nothing. */

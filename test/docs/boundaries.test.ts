@@ -8,7 +8,7 @@ import { expect } from 'chai'
 const ROOT = join(import.meta.dirname, '..', '..')
 const DEPCRUISE = join(ROOT, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruiser.mjs')
 const CONFIG = '.dependency-cruiser.cjs'
-const FOLDERS = ['enclave', 'queues', 'workers', 'host', 'api', 'auditor', 'scripts', 'test']
+const FOLDERS = ['enclave', 'queues', 'workers', 'host', 'api', 'auditor', 'reporter', 'scripts', 'test']
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 /** The repository holds more; a count below this means that the tool looked away. */
 const MODULES_MIN = 200
@@ -36,6 +36,7 @@ const HONEST_TREE: Readonly<Record<string, string>> = {
   'auditor/chain.ts': "import { createPublicClient } from 'viem'\nexport const ac = createPublicClient",
   'auditor/main.ts':
     "import { Command } from 'commander'\nimport { r } from './replay.ts'\nexport const m = [Command, r]",
+  'reporter/key.ts': "import { privateKeyToAccount } from 'viem/accounts'\nexport const k = privateKeyToAccount",
   'scripts/chain/accounts.ts': "import { mnemonicToAccount } from 'viem/accounts'\nexport const a = mnemonicToAccount",
   'scripts/start.ts': "import { w } from '../workers/1-ingest/worker.ts'\nexport const s = w",
   'contracts/abi.ts': 'export const abi = []',
@@ -86,6 +87,10 @@ const PLANTS: readonly (readonly [rule: string, path: string, line: string])[] =
   ['replay-is-naive', 'auditor/replay.ts', "import './chain.ts'"],
   ['replay-is-naive', 'auditor/naive/trees.ts', "import '../chain.ts'"],
   ['replay-is-naive', 'auditor/naive/trees.ts', "import { keccak256 } from 'viem'; keccak256"],
+  ['reporter-stands-alone', 'reporter/key.ts', "import '../host/log.ts'"],
+  ['reporter-stands-alone', 'reporter/key.ts', "import '../enclave/core/apply.ts'"],
+  ['reporter-stands-alone', 'reporter/key.ts', "import { pino } from 'pino'; pino"],
+  ['reporters-keys-stay-away', 'host/log.ts', "import '../reporter/key.ts'"],
   ['tests-are-not-a-library', 'scripts/start.ts', "import '../test/a.test.ts'"],
   ['no-dev-packages-in-production', 'host/log.ts', "import { expect } from 'chai'; expect"],
   ['no-undeclared-packages', 'scripts/start.ts', "import abitype from 'abitype'; abitype"],

@@ -8,7 +8,7 @@ import type { Mutant } from './patches.ts'
 export type Copy = { readonly folder: string; remove(): Promise<void> }
 
 /** What a test of test/attacks needs; compiled contracts among it. */
-const COPIED = ['enclave', 'host', 'queues', 'auditor', 'contracts', 'scripts', 'test', 'artifacts/contracts']
+const COPIED = ['enclave', 'host', 'queues', 'auditor', 'reporter', 'contracts', 'scripts', 'test', 'artifacts/contracts']
 const COPIED_FILES = ['package.json', 'tsconfig.json', '.mocharc.json', 'hardhat.config.ts']
 
 export async function copySources(from: string): Promise<Copy> {
