@@ -11,8 +11,8 @@ import { spawnSync } from 'node:child_process'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { playRange } from './simulate/range.ts'
 import type { Progress } from './simulate/progress.ts'
+import { playRange } from './simulate/range.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const PLAYER = join(ROOT, 'test', 'simulation', 'main.ts')

@@ -15,6 +15,7 @@ import { roundHashOf, type World } from './world.ts'
 const PROPERTY = 'everybody honest is paid'
 const ROUNDS_MAX = 200
 const BOOTS_MAX = 5
+const INCLUDED_PER_BLOCK_MAX = 8
 const TREASURY_WEI = 1_000n * 10n ** 18n
 const CADENCE_SECONDS = 61
 const SKEW_SECONDS = 200_000
@@ -23,7 +24,7 @@ export function settleAll(world: World, afterStep: () => void): void {
   stopFaults(world)
   const mine = (): void => {
     world.nowSeconds += CADENCE_SECONDS
-    world.chain.mine(world.random, world.nowSeconds, Number.POSITIVE_INFINITY)
+    world.chain.mine(world.random, world.nowSeconds, INCLUDED_PER_BLOCK_MAX)
     afterStep()
   }
   mine()

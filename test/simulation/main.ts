@@ -1,7 +1,7 @@
 /** Plays a range of seeds in this process: a line of JSON for each failure, and one at the end. One seed alone is told at length. */
 import { parseArgs } from 'node:util'
 import { installFastHashes } from '../../enclave/shell/fast-hashes.ts'
-import { playAnySeed } from './play.ts'
+import { closeRealChain, playAnySeed, playRealSeed } from './play.ts'
 import type { Played } from './run.ts'
 
 const FAILURES_DEFAULT = '20'
@@ -13,6 +13,8 @@ const { values } = parseArgs({
     failures: { type: 'string', default: FAILURES_DEFAULT },
     /** Leaves out the worlds that run the compiled contract. */
     'model-only': { type: 'boolean', default: false },
+    /** Every world runs it. */
+    real: { type: 'boolean', default: false },
   },
 })
 const [from, seeds, failuresMax] = [values.from, values.seeds, values.failures].map((text) =>
@@ -22,13 +24,15 @@ const [from, seeds, failuresMax] = [values.from, values.seeds, values.failures].
 if (seeds > 1) Error.stackTraceLimit = 0
 await installFastHashes()
 process.exitCode = await playAll()
+await closeRealChain()
 
 async function playAll(): Promise<number> {
   const lengths: Record<string, number> = {}
   const figures: Record<string, number> = {}
   let [played, failures, steps] = [0, 0, 0]
   for (; played < seeds && failures < failuresMax; played++) {
-    const result = await playAnySeed(from + played, values['model-only'])
+    const seed = from + played
+    const result = await (values.real ? playRealSeed(seed) : playAnySeed(seed, values['model-only']))
     steps += result.steps
     lengths[result.steps] = (lengths[result.steps] ?? 0) + 1
     for (const [name, times] of result.figures) figures[name] = (figures[name] ?? 0) + times

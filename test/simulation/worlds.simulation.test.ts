@@ -4,17 +4,20 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { installPureHashes } from '../../enclave/protocol/hash.ts'
 import { installFastHashes } from '../../enclave/shell/fast-hashes.ts'
-import { playAnySeed } from './play.ts'
+import { closeRealChain, playAnySeed, playRealSeed } from './play.ts'
 import { playSeed } from './run.ts'
 
-const SEEDS = 250
+const SEEDS = 200
 const FIRST_SEED = 1
 const TIMEOUT_MS = 300_000
 const STEPS_MIN = 200
+const REAL_SEED = 119
+const ANSWERS_MIN = 20
 
 describe('worlds of a hostile host', () => {
   before(installFastHashes)
   after(installPureHashes)
+  after(closeRealChain)
 
   it(`conserve money and pay everybody in seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1}`, async function (this: Mocha.Context) {
     this.timeout(TIMEOUT_MS)
@@ -31,6 +34,13 @@ describe('worlds of a hostile host', () => {
       await played(seed)
     })
   }
+
+  it('ask the compiled contract as often as the model, and get the same answers', async function (this: Mocha.Context) {
+    this.timeout(TIMEOUT_MS)
+    const { failure, figures } = await playRealSeed(REAL_SEED)
+    expect(failure?.told).to.equal(undefined)
+    expect(figures.get('answers of the contract compared')).to.be.above(ANSWERS_MIN)
+  })
 
   it('come out the same when they are played again', () => {
     const [one, two] = [playSeed(7), playSeed(7)]

@@ -24,6 +24,13 @@ export function runCanary(canary: Canary, from: number, seedsMax: number = canar
   }
 }
 
+/** Cuts whose text is not in the sources exactly once any more. */
+export function staleCuts({ cuts }: Canary): readonly string[] {
+  const isStale = ({ file, from }: Canary['cuts'][number]): boolean =>
+    readFileSync(join(ROOT, file), 'utf8').split(from).length !== 2
+  return cuts.filter(isStale).map(({ file, from }) => `${file}: ${from}`)
+}
+
 function cut(name: string, path: string, from: string, to: string): void {
   const source = readFileSync(path, 'utf8')
   if (source.split(from).length !== 2) throw new Error(`canary ${name}: its cut is not in ${path} exactly once`)

@@ -42,6 +42,7 @@ export class Chain {
   /** Blocks that lie so deep are final. */
   readonly finalDepth: number
   readonly trace: TraceStep[] = []
+  readonly genesisState: ChainState
   baseFeeWei = BASE_FEE_WEI
   #pool: Pending[] = []
   #pokes: Poke[] = []
@@ -51,6 +52,7 @@ export class Chain {
   constructor(rules: Rules, state: ChainState, atSeconds: number, finalDepth: number) {
     this.rules = rules
     this.finalDepth = finalDepth
+    this.genesisState = state
     const genesis = { number: 0, atSeconds, baseFeeWei: BASE_FEE_WEI, state, pokes: [], included: [] }
     this.blocks = [{ ...genesis, events: [], brokerEvents: [], calls: [], treasury: undefined }]
   }
