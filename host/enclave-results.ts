@@ -10,7 +10,15 @@ import { parseWei } from '../enclave/protocol/money.ts'
 
 const WEI_FIELD = /(Wei|_wei)$/
 /** Fields that stay bytes. */
-const BYTES_FIELDS: ReadonlySet<string> = new Set(['sealed', 'entries', 'call', 'rawTransaction', 'chunk', 'signature'])
+const BYTES_FIELDS: ReadonlySet<string> = new Set([
+  'sealed',
+  'entries',
+  'call',
+  'rawTransaction',
+  'chunk',
+  'signature',
+  'proof',
+])
 const DEPTH_MAX = 8
 
 /** Refuses ENCLAVE_ANSWER when the answer is no map, WEI_SYNTAX when an amount is none. */

@@ -199,6 +199,12 @@ export class Boot {
     if (last !== undefined) await this.call('ack', { record: last })
   }
 
+  /** A history of which only the public half is there, for an enclave that was rebuilt from it. */
+  startFrom(entries: readonly Uint8Array[], journalHead: Uint8Array): void {
+    this.kept.push({ sealed: new Uint8Array(0), entries })
+    this.#journalHead = journalHead
+  }
+
   /** The audit log of this line of history, as a mirror would have it. */
   get entries(): readonly Uint8Array[] {
     return this.kept.flatMap(({ entries }) => entries)

@@ -31,14 +31,17 @@ import { UNCAPPED_WEI, UNGOVERNED } from './governance.ts'
 /** Far beyond every test's clock. */
 export const LATER_SECONDS = 4_000_000_000
 
-export type Signer = { readonly address: Address; readonly sign: (ledger: Ledger, struct: Uint8Array) => Uint8Array }
+export type Signer = {
+  readonly address: Address
+  readonly sign: (ledger: Ledger, struct: Uint8Array) => Uint8Array<ArrayBuffer>
+}
 
 /** The same name always has the same key. */
 export function aSigner(name: string): Signer {
   const key = keccak256(utf8(`signer ${name}`))
   return {
     address: addressOf(key),
-    sign: (ledger, struct) => encodeSignature(sign(typedDigest(ledger, struct), key)),
+    sign: (ledger, struct) => Uint8Array.from(encodeSignature(sign(typedDigest(ledger, struct), key))),
   }
 }
 
