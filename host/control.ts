@@ -1,10 +1,10 @@
 /** What operators decided, in files: a pause held in Redis would be undone by its loss. */
-import { open, readdir, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { CodedError } from '../enclave/protocol/errors.ts'
 import { isStage, type Stage } from '../queues/names.ts'
-import { isMissing, makeFolder, OWNER_ONLY_MODE, readJsonIfThere, writeDurably } from './durable-file.ts'
+import { appendLines, isMissing, readJsonIfThere, writeDurably } from './durable-file.ts'
 import type { DataPaths } from './paths.ts'
 
 const Flag = z.strictObject({ stage: z.string(), code: z.string(), reason: z.string(), atMs: z.int() })
@@ -27,7 +27,8 @@ export type Control = {
 
 export function openControl(paths: DataPaths): Control {
   const pathOf = (stage: Stage) => join(paths.control, `stop-${stage}.json`)
-  const record: Control['record'] = (action, details, atMs) => appendLine(paths, { action, ...details, atMs })
+  const record: Control['record'] = (action, details, atMs) =>
+    appendLines(join(paths.control, 'operators.log'), `${JSON.stringify({ action, ...details, atMs })}\n`)
   return {
     flagOf: (stage) => readFlag(pathOf(stage)),
     flags: () => readFlags(paths),
@@ -65,15 +66,4 @@ async function readFlags(paths: DataPaths): Promise<Flag[]> {
     if (flag !== undefined) flags.push(flag)
   }
   return flags
-}
-
-async function appendLine(paths: DataPaths, line: { readonly [key: string]: unknown }): Promise<void> {
-  await makeFolder(paths.control)
-  const file = await open(join(paths.control, 'operators.log'), 'a', OWNER_ONLY_MODE)
-  try {
-    await file.write(`${JSON.stringify(line)}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
 }

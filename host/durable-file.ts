@@ -1,13 +1,14 @@
 /** Small files that are whole or absent: 1 write another name, 2 fsync it, 3 rename, 4 fsync the folder. */
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { CodedError, type ErrorCode } from '../enclave/protocol/errors.ts'
 
 export const OWNER_ONLY_MODE = 0o600
 const FOLDER_MODE = 0o700
+const NEWLINE = 0x0a
 
 /** Replaces `path`. A crash before 3 leaves the old content and a stray file that nobody reads. */
 export async function writeDurably(path: string, content: Uint8Array | string): Promise<void> {
@@ -22,6 +23,30 @@ export async function writeDurably(path: string, content: Uint8Array | string): 
   }
   await rename(draft, path)
   await syncFolder(dirname(path))
+}
+
+/**
+ * Adds whole lines to a log that people and programs read line by line. What a crash has left of a line before them gets
+ * its newline first: it must not spoil one that was promised.
+ */
+export async function appendLines(path: string, lines: string): Promise<void> {
+  await makeFolder(dirname(path))
+  const file = await open(path, 'a+', OWNER_ONLY_MODE)
+  try {
+    await file.write((await endsWithin(file)) ? `\n${lines}` : lines)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await syncFolder(dirname(path))
+}
+
+/** True when the last byte is no newline. */
+async function endsWithin(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat()
+  if (size === 0) return false
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
+  return buffer[0] !== NEWLINE
 }
 
 /** A new folder is itself a name: until its own folder is synced, a power cut takes it with all that is in it. */

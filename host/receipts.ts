@@ -2,11 +2,10 @@
  * Provisional receipts, a line each, in DATA/receipts/<session>.log. They are a courtesy: one that a crash loses is not
  * issued again, and what it would prove, inclusion in the anchored log, anyone can prove later.
  */
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toHex } from '../enclave/protocol/ids.ts'
 import type { SignedReceipt } from '../enclave/protocol/method-results.ts'
-import { makeFolder, OWNER_ONLY_MODE } from './durable-file.ts'
+import { appendLines } from './durable-file.ts'
 import type { DataPaths } from './paths.ts'
 
 /** Only after the records are stored: a receipt must not outlive the entry that it names. */
@@ -20,12 +19,5 @@ export async function storeReceipts(
     ({ epoch, logIndex, leafHash, signature }) =>
       `${JSON.stringify({ epoch, logIndex, leafHash, signature: toHex(signature) })}\n`,
   )
-  await makeFolder(paths.receipts)
-  const file = await open(join(paths.receipts, `${session}.log`), 'a', OWNER_ONLY_MODE)
-  try {
-    await file.write(lines.join(''))
-    await file.datasync()
-  } finally {
-    await file.close()
-  }
+  await appendLines(join(paths.receipts, `${session}.log`), lines.join(''))
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { readBoots } from '../../host/boot-records.ts'
-import { arm, died, Machine } from './disk/machine.ts'
+import { arm, died } from './disk/child.ts'
+import { Machine } from './disk/machine.ts'
 import { BOOT_STEPS, FAULTS, type Fault, orderOf, type Step } from './disk/steps.ts'
 
 const SUITE_MS_MAX = 400_000

@@ -1,4 +1,5 @@
-import { arm, died, Machine } from './disk/machine.ts'
+import { arm, died } from './disk/child.ts'
+import { Machine } from './disk/machine.ts'
 import { FAULTS, type Fault, orderOf, STAGE_STEPS, type Step } from './disk/steps.ts'
 
 const SUITE_MS_MAX = 400_000

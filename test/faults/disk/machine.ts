@@ -2,10 +2,9 @@
  * A machine for fault cells: real Redis, real chain, and the supervisor with its enclave and the stages as processes of
  * their own, each on a disk that fails on order. The chain is elsewhere and lives on when the machine's power is cut.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { keccak256, stringToHex } from 'viem'
 import { runAudit } from '../../../auditor/audit.ts'
@@ -17,15 +16,13 @@ import { openOutbox } from '../../../host/outbox.ts'
 import { callRpc } from '../../../scripts/chain/rpc.ts'
 import { type RunningChain, startChain } from '../../../scripts/chain/start.ts'
 import { chainOf, ether, kill, startWorld, TREASURY_WEI, until, type World } from '../../e2e/pipeline-world.ts'
-import { ARMED, ORDER_VARIABLE, type Order, ROOT_VARIABLE } from './orders.ts'
+import { onLyingDisk } from './child.ts'
+import type { Order } from './orders.ts'
 
 export const CREDIT = '0.001'
 export const SETTLED_MS_MAX = 30_000
-const DEATH_MS_MAX = 30_000
 const BLOCK_MS = 100
 const FINAL_DEPTH_BLOCKS = 2
-const COMPILE_CACHE = join(tmpdir(), 'anchorhold-compile-cache')
-const LYING_DISK = join(import.meta.dirname, 'lying-disk.ts')
 /** The broker's word for a ticket that it paid. */
 const PAID_TOPIC = keccak256(stringToHex('WinningTicketTransfer(address,address,uint256)'))
 
@@ -60,7 +57,11 @@ export class Machine {
 
   /** Starts a part of the machine; the supervisor once its enclave is active, unless it has an order. */
   async start(role: Role, order?: Order): Promise<ChildProcess> {
-    const child = this.spawn(PROGRAMS[role], order)
+    const child = onLyingDisk(
+      this.world.dataDir,
+      [join(import.meta.dirname, PROGRAMS[role]), this.world.dataDir],
+      order,
+    )
     this.#children.set(role, child)
     if (role === 'supervisor' && order === undefined) await ready(child)
     return child
@@ -76,23 +77,6 @@ export class Machine {
     const child = this.#children.get(role)
     if (child !== undefined) await kill(child)
     this.#children.delete(role)
-  }
-
-  /** Any program on a disk that fails on order. */
-  spawn(program: string, order?: Order, ...words: readonly string[]): ChildProcess {
-    const { dataDir } = this.world
-    const env = {
-      ...process.env,
-      [ROOT_VARIABLE]: dataDir,
-      // A process starts in half the time; each cell starts one or more.
-      NODE_COMPILE_CACHE: COMPILE_CACHE,
-      ...(order === undefined ? {} : { [ORDER_VARIABLE]: JSON.stringify(order) }),
-    }
-    const path = join(import.meta.dirname, program)
-    return spawn(process.execPath, ['--import', LYING_DISK, path, dataDir, ...words], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      env,
-    })
   }
 
   child(role: Role): ChildProcess {
@@ -181,21 +165,6 @@ async function ready(child: ChildProcess): Promise<void> {
     throw new Error(`expected a supervisor with an active enclave, it ended with ${code}`)
   })
   await Promise.race([once(child, 'message'), ended])
-}
-
-/** Puts an order in force in a running process. */
-export async function arm(child: ChildProcess, order: Order): Promise<void> {
-  const armed = once(child, 'message')
-  child.send(order)
-  const [answer] = await armed
-  if (answer !== ARMED) throw new Error(`expected ${ARMED}, got ${String(answer)}`)
-}
-
-/** Waits until the process has died by its own disk; anything else is a point that was not reached. */
-export async function died(child: ChildProcess, what: string): Promise<void> {
-  const isDead = async () => child.signalCode ?? child.exitCode ?? undefined
-  const how = await until(`death ${what}`, isDead, DEATH_MS_MAX)
-  if (how !== 'SIGKILL') throw new Error(`expected death by SIGKILL ${what}, got ${how}`)
 }
 
 /** The chain of a world with blocks as fast as cells are short. */

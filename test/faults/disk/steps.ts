@@ -73,11 +73,12 @@ function whole(place: Place, folder: string, name: string, text?: string, within
   return { ...place, sources: [...WHOLE_FILE, ...place.sources], begins, lost: named, kept: named }
 }
 
-/** A line at the end of a file, and its fsync. */
-function line(place: Place, path: string, text?: string): Step {
+/** A line at the end of a file, its fsync, and that of the folder, should the line begin the file. */
+function line(place: Place, folder: string, file: string, text?: string): Step {
+  const path = `^${folder}/${file}$`
   const begins: Probe = { operation: 'write', path, ...(text === undefined ? {} : { text }) }
   const synced: readonly Probe[] = [begins, { operation: 'sync', path }]
-  return { ...place, begins, lost: synced, kept: synced }
+  return { ...place, begins, lost: synced, kept: [...synced, { operation: 'folder', path: `^${folder}$` }] }
 }
 
 /** A line that begins a file: until the folder is synced, the file has no name. */
@@ -92,7 +93,7 @@ const OPEN_FILE = '\\d{15}-open\\.log'
 
 function outboxLine(name: string, kind: string, scene: string, source: string): Step {
   const place = { name, sources: [...OUTBOX_LINE, source], scene }
-  return line(place, `^outbox/${COMMIT_FILE}$`, `"kind":"${kind}"`)
+  return line(place, 'outbox', COMMIT_FILE, `"kind":"${kind}"`)
 }
 
 const PUBLISH = 'host/audit-log.ts publish'
@@ -101,8 +102,13 @@ export const STAGE_STEPS: readonly Step[] = [
   frame({ name: 'the sealed delta that holds the cursor of the journal', sources: [], scene: 'ingest' }, 'sealed'),
   frame({ name: 'the public entries of journal lines', sources: [], scene: 'ingest' }, 'audit/pending'),
   line(
-    { name: 'the receipts of journal lines', sources: ['host/receipts.ts storeReceipts'], scene: 'ingest' },
-    `^receipts/${ADDRESS}\\.log$`,
+    {
+      name: 'the receipts of journal lines',
+      sources: ['host/receipts.ts storeReceipts', 'host/durable-file.ts appendLines'],
+      scene: 'ingest',
+    },
+    'receipts',
+    `${ADDRESS}\\.log`,
   ),
   whole(
     {
@@ -191,6 +197,67 @@ function partialsDropped(): Step {
   }
 }
 
+const SNAPSHOTS = 'sealed/snapshots/'
+const SNAPSHOT = `\\d{15}-${ADDRESS}`
+const TAKE = 'host/snapshots.ts take'
+
+export const SNAPSHOT_STEPS: readonly Step[] = [
+  whole({ name: 'a chunk of a snapshot', sources: [TAKE] }, `${SNAPSHOTS}draft-${ADDRESS}/`, '000001'),
+  whole({ name: 'the standing of a snapshot', sources: [TAKE] }, `${SNAPSHOTS}draft-${ADDRESS}/`, 'standing\\.json'),
+  snapshotNamed(),
+  snapshotDropped(),
+]
+
+/** The folder gets its name. There is no half of a rename: torn is the name without the fsync, and the power stays. */
+function snapshotNamed(): Step {
+  const begins: Probe = { operation: 'rename', path: `^${SNAPSHOTS}${SNAPSHOT}$` }
+  const named: readonly Probe[] = [begins, { operation: 'folder', path: '^sealed/snapshots$' }]
+  return { name: 'the name of a snapshot', sources: [TAKE], begins, torn: named, lost: named, kept: named }
+}
+
+/** An old folder loses its name, and then its content. */
+function snapshotDropped(): Step {
+  const begins: Probe = { operation: 'rename', path: `^${SNAPSHOTS}gone-${SNAPSHOT}$` }
+  const folder: Probe = { operation: 'folder', path: '^sealed/snapshots$' }
+  const removed: Probe = { operation: 'remove', path: `^${SNAPSHOTS}gone-${SNAPSHOT}$` }
+  const sources = ['host/snapshots.ts prune']
+  const name = 'the end of an old snapshot'
+  return { name, sources, begins, torn: [begins, removed], lost: [begins, folder], kept: [begins, removed] }
+}
+
+const CONTROL = ['host/control.ts set', 'host/control.ts record', 'host/control.ts clear']
+
+/** Small files on which no wei rests: they are whole or absent, and the next writer is not hindered. */
+export const CONTROL_STEPS: readonly Step[] = [
+  whole({ name: 'the flag that stops a stage', sources: CONTROL }, 'control/', 'stop-prepare\\.json'),
+  line(
+    {
+      name: 'the line of an act in the log of the operators',
+      sources: ['host/durable-file.ts appendLines', ...CONTROL],
+    },
+    'control',
+    'operators\\.log',
+  ),
+]
+
+export const CANARY_STEP: Step = whole(
+  { name: 'the note of the newest canary', sources: ['workers/canary.ts note'] },
+  'control/',
+  'canary\\.json',
+)
+
+/** The enclave's own file, in development: a draft, a link that never replaces, the draft gone, the folder. */
+export const KEY_STEP: Step = keyStored()
+
+function keyStored(): Step {
+  const begins: Probe = { operation: 'write', path: '^keys/wrapping\\.key\\.[0-9a-f]+$' }
+  const linked: Probe = { operation: 'link', path: '^keys/wrapping\\.key$' }
+  const synced: Probe = { operation: 'folder', path: '^keys$' }
+  const sources = ['enclave/keys/wrapping-key-file.ts writeWrappingKey']
+  const stored = [begins, linked, synced]
+  return { name: 'the wrapping key of a development enclave', sources, begins, lost: stored, kept: stored }
+}
+
 export const BOOT_STEPS: readonly Step[] = [
   whole(
     {
@@ -217,7 +284,8 @@ export const BOOT_STEPS: readonly Step[] = [
   ),
   line(
     { name: 'the mark that the opening may go out', sources: [...OUTBOX_LINE, 'host/boot.ts signOpen'] },
-    `^outbox/${OPEN_FILE}$`,
+    'outbox',
+    OPEN_FILE,
     '"kind":"ready"',
   ),
   sent('the broadcast of an opening', 'host/chain.ts send'),
