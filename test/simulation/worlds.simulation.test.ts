@@ -16,8 +16,10 @@ const ANSWERS_MIN = 20
 
 describe('worlds of a hostile host', () => {
   before(installFastHashes)
-  after(installPureHashes)
-  after(closeRealChain)
+  after(async () => {
+    installPureHashes()
+    await closeRealChain()
+  })
 
   it(`conserve money and pay everybody in seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1}`, async function (this: Mocha.Context) {
     this.timeout(TIMEOUT_MS)

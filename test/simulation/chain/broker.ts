@@ -72,7 +72,9 @@ export function redeem(
   const enough = rules.version === 'v1' ? state.depositWei > 0n : state.depositWei >= faceValueWei
   if (!enough || !state.payable.has(recipient)) return undefined
   state.used = new Set(state.used).add(hash)
-  const amountWei = faceValueWei < state.depositWei ? faceValueWei : state.depositWei
+  // Under the older rules a ticket is burnt for whatever the deposit holds.
+  const isCovered = state.depositWei >= faceValueWei
+  const amountWei = isCovered ? faceValueWei : state.depositWei
   state.depositWei -= amountWei
   return [
     { kind: 'moved', sender, recipient, amountWei, payoutId: null },
