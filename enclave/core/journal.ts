@@ -7,8 +7,9 @@ import type { Hash } from '../protocol/ids.ts'
 import { HASH_BYTES, ORCHESTRATOR_ID_BYTES_MAX, toHash } from '../protocol/ids.ts'
 import { LINE_BYTES_MAX } from '../protocol/methods.ts'
 import { AMOUNT_WEI_LIMIT, LEDGER_WEI_LIMIT, parseEther, sameEther, type Wei } from '../protocol/money.ts'
-import { parseStrictJson } from '../protocol/strict-json.ts'
+import { type JsonValue, parseStrictJson } from '../protocol/strict-json.ts'
 import { passesCap } from './caps.ts'
+import { readPlainLine } from './plain-line.ts'
 import { balanceWei, type State } from './state.ts'
 
 /** The line with its newline, or its hash and length where it is longer than LINE_BYTES_MAX. */
@@ -60,11 +61,7 @@ export function judgeLine(state: State, line: Line, hash: Hash, atSeconds: numbe
 type Fields = { readonly id: string; readonly amount: string; readonly reason: string }
 
 function readFields(line: Uint8Array): Fields {
-  const parsed = parseStrictJson(line.subarray(0, line.length - 1), { depthMax: LINE_DEPTH_MAX })
-  if (parsed.kind === 'not-utf8') throw new CodedError('LINE_NOT_UTF8', 'the line is not UTF-8')
-  if (parsed.kind === 'key-doubled') throw new CodedError('LINE_KEY_DOUBLED', 'a key stands twice')
-  if (parsed.kind === 'not-json') throw new CodedError('LINE_NOT_JSON', 'the line is not a JSON object')
-  const { event, orchestrator_id: id, amount, delta, reason } = parsed.value
+  const { event, orchestrator_id: id, amount, delta, reason } = readPlainLine(line) ?? readStrictly(line)
   if (event === BALANCE_EVENT) throw new CodedError('LINE_SET_BALANCE', 'book-keeping of the replaced system')
   if (event !== CREDIT_EVENT) throw new CodedError('LINE_EVENT_UNKNOWN', 'an event other than credit and set_balance')
   if (typeof id !== 'string' || typeof amount !== 'string')
@@ -74,6 +71,14 @@ function readFields(line: Uint8Array): Fields {
   checkId(id)
   checkDelta(amount, delta)
   return { id, amount, reason: shortReason(reason ?? '') }
+}
+
+function readStrictly(line: Uint8Array): { readonly [key: string]: JsonValue } {
+  const parsed = parseStrictJson(line.subarray(0, line.length - 1), { depthMax: LINE_DEPTH_MAX })
+  if (parsed.kind === 'not-utf8') throw new CodedError('LINE_NOT_UTF8', 'the line is not UTF-8')
+  if (parsed.kind === 'key-doubled') throw new CodedError('LINE_KEY_DOUBLED', 'a key stands twice')
+  if (parsed.kind === 'not-json') throw new CodedError('LINE_NOT_JSON', 'the line is not a JSON object')
+  return parsed.value
 }
 
 /** Refuses ORCHESTRATOR_ID. */

@@ -100,6 +100,11 @@ export class FrameReader {
   /** Keeps what follows `at`, and gives the memory of a large frame back. */
   #discard(at: number): void {
     if (at === 0) return
+    // Calls that come one by one are short and whole: the room of one serves the next.
+    if (at === this.#length && this.#bytes.length === READER_BYTES_MIN) {
+      this.#length = 0
+      return
+    }
     const rest = this.#bytes.subarray(at, this.#length)
     const kept = new Uint8Array(Math.max(READER_BYTES_MIN, rest.length))
     kept.set(rest)

@@ -4,15 +4,20 @@ import { fromHex } from './ids.ts'
 
 export const WORD_BYTES = 32
 
-/** An unsigned integer, right-aligned. */
+const scratch = new Uint8Array(WORD_BYTES)
+const scratchView = new DataView(scratch.buffer)
+const LIMB_BYTES = 8
+const LIMB_BITS = 64n
+
+/** An unsigned integer below 2^256, right-aligned. */
 export function uintWord(value: bigint | number): Uint8Array {
-  const word = new Uint8Array(WORD_BYTES)
   let rest = BigInt(value)
-  for (let at = WORD_BYTES - 1; rest > 0n && at >= 0; at--) {
-    word[at] = Number(rest & 0xffn)
-    rest >>= 8n
+  for (let at = WORD_BYTES - LIMB_BYTES; at >= 0; at -= LIMB_BYTES) {
+    // Takes the lowest 64 bits.
+    scratchView.setBigUint64(at, rest)
+    rest >>= LIMB_BITS
   }
-  return word
+  return scratch.slice()
 }
 
 /** A signed integer in two's complement. */

@@ -1,159 +1,188 @@
-/** A real enclave process with a ledger of so many accounts, measured over its socket. No chain: sessions are told to have landed. */
-import { hash as hashOnce } from 'node:crypto'
+/** A real enclave process with a ledger of so many accounts, over its socket. No chain: sessions are told to have landed. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { genesisHash } from '../../enclave/protocol/configuration.ts'
-import { type Address, type Hash, toHash, ZERO_HASH } from '../../enclave/protocol/ids.ts'
+import { ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import type { CommitResult, LedgerStatus, ReleasedRecord } from '../../enclave/protocol/method-results.ts'
-import { GENESIS_ITEMS_PER_CALL_MAX, LINE_BYTES_MAX, LINES_BYTES_MAX } from '../../enclave/protocol/methods.ts'
-import { parsePolicy } from '../../enclave/protocol/policy.ts'
-import { hostConfigOf } from '../../host/config.ts'
+import { type HostConfig, hostConfigOf } from '../../host/config.ts'
 import { type EnclaveClient, openEnclaveClient } from '../../host/enclave-client.ts'
-import { startEnclave } from '../../host/enclave-process.ts'
+import { type EnclaveProcess, startEnclave } from '../../host/enclave-process.ts'
 import { openLog } from '../../host/log.ts'
-import { pythonJson } from '../journal/python-form.ts'
-import { NOBODY_GOVERNS } from '../start/policy.ts'
+import { type Cursor, framesOf, shortLine } from './lines.ts'
+import { addressOf, benchPolicy, parsedPolicy } from './policy.ts'
+import { openWire, requestFrame, type Wire } from './wire.ts'
 
 export type BenchLedger = {
   readonly client: EnclaveClient
+  readonly wire: Wire
   readonly socketPath: string
-  /** Credits one gwei to each of these accounts, by journal lines. */
-  credit(accounts: readonly number[]): Promise<void>
-  /** Offers lines as they are; answers how many were applied. */
-  offer(lines: readonly Uint8Array[]): Promise<number>
-  /** A signed commit over everything due, and its time over the socket. */
+  readonly pid: number
+  /** Frames that offer these lines next, for `wire`. */
+  frames(lines: readonly Uint8Array[]): Uint8Array[]
+  /** Frames that credit one gwei to each of these positions, 0 being the first account after the treasury's. */
+  creditFrames(positions: readonly number[]): Uint8Array[]
+  /** A signed commit over everything due, and its time as the host waits for it. */
   commit(): Promise<{ readonly ms: number; readonly commit: CommitResult }>
+  /** The same commit signed again. */
+  resign(): Promise<number>
   settle(commit: CommitResult): Promise<void>
   status(): Promise<LedgerStatus>
+  /** All chunks of a new sealed snapshot. */
+  snapshot(): Promise<Uint8Array[]>
+  /** Ends the process, starts another from the snapshot, and gives the time from its first chunk to its last answer. */
+  reboot(chunks: readonly Uint8Array[]): Promise<number>
   close(): Promise<void>
 }
 
-export const PAYOUTS_PER_COMMIT = 50
-/** Below the limits of one call, whatever the lines are. */
-export const LINES_PER_CALL = 800
-const CALL_MS_MAX = 300_000
-const CHAIN_ID = 42_161
-const FEES = { gas: 1_000_000, maxFeePerGasWei: '1000000000', maxPriorityFeePerGasWei: '0' }
-const ROUND = { number: 7, hash: `0x${'11'.repeat(32)}` }
-const BUDGET_WEI = 10n ** 24n
+export const IN_FLIGHT_MAX = 8
+/** Accounts that the roster names and pays; others are opened by credits and wait for a recipient. */
+const ROSTER_MAX = 1_000
+const OPENED_PER_TURN = 20_000
+const CALL_MS_MAX = 600_000
+const LONG = { timeoutMs: CALL_MS_MAX }
+const CHUNKS_PER_CALL = 24
+const SIGNING = {
+  round: { number: 7, hash: `0x${'11'.repeat(32)}` },
+  fees: { gas: 1_000_000, maxFeePerGasWei: '1000000000', maxPriorityFeePerGasWei: '0' },
+  accountNonce: 0,
+}
+const BUDGET_WEI = (10n ** 24n).toString()
+
+type Ciphertexts = { readonly ciphertext_b64: string; readonly state_ciphertext_b64: string }
+type Claimed = { readonly head: string; readonly epoch: number; readonly bitmap: null }
+type Running = { readonly child: EnclaveProcess; readonly client: EnclaveClient; readonly wire: Wire }
 
 export async function openBenchLedger(accounts: number): Promise<BenchLedger> {
   const dir = mkdtempSync(join(tmpdir(), 'bench-'))
-  const roster = Array.from({ length: accounts }, (_, at) => ({ id: idOf(at), recipient: addressOf(0x10_000 + at) }))
-  const genesis = { policy: parsePolicy(policyOf()), roster, openings: [], journalSize: 0, journalHead: ZERO_HASH }
-  const { chainId, anchor, broker } = genesis.policy
-  const configuration = {
-    chainId,
-    anchor,
-    broker,
-    guardian: addressOf(0xd1),
-    role: 'core',
-    genesisHash: genesisHash(genesis),
-  }
-  writeFileSync(join(dir, 'enclave.json'), JSON.stringify(configuration))
-  const socketPath = join(dir, 'e.sock')
-  const config = hostConfigOf(dir, {
-    chainId,
-    anchor,
-    rpcUrls: ['http://127.0.0.1'],
-    enclaveEndpoint: `unix://${socketPath}`,
-  })
-  const child = await startEnclave(config, openLog({ level: 'silent', name: 'bench' }))
-  const client = openEnclaveClient(config.enclaveEndpoint)
-  const close = async () => {
-    client.close()
-    await child.stop()
-    rmSync(dir, { recursive: true, force: true })
-  }
+  const roster = Array.from({ length: Math.min(accounts, ROSTER_MAX) }, (_, at) => ({
+    id: idOf(at),
+    recipient: addressOf(0x10_000 + at),
+  }))
+  const config = configIn(dir, roster)
+  let running: Running | undefined
   try {
-    await begin(client, roster)
+    running = await run(config)
+    const ciphertexts = await begin(running.client, roster)
+    const { nextRecord } = await running.client.call('status', {})
+    const cursor = { journalSize: 0, journalHead: ZERO_HASH, nextRecord }
+    const ledger = ledgerOf(dir, config, running, ciphertexts, cursor)
+    await openAccounts(ledger, roster.length, accounts)
+    return ledger
   } catch (error) {
-    await close()
+    await end(running)
+    rmSync(dir, { recursive: true, force: true })
     throw error
   }
-  return ledgerOf(client, socketPath, close)
 }
 
-function ledgerOf(client: EnclaveClient, socketPath: string, close: () => Promise<void>): BenchLedger {
-  const offer = (lines: readonly Uint8Array[]) => offerLines(client, lines)
+type Roster = readonly { readonly id: string; readonly recipient: ReturnType<typeof addressOf> }[]
+
+function configIn(dir: string, roster: Roster): HostConfig {
+  const policy = parsedPolicy()
+  const { chainId, anchor, broker } = policy
+  const hash = genesisHash({ policy, roster, openings: [], journalSize: 0, journalHead: ZERO_HASH })
+  const configuration = { chainId, anchor, broker, guardian: addressOf(0xd1), role: 'core', genesisHash: hash }
+  writeFileSync(join(dir, 'enclave.json'), JSON.stringify(configuration))
+  const enclaveEndpoint = `unix://${socketIn(dir)}`
+  return hostConfigOf(dir, { chainId, anchor, rpcUrls: ['http://127.0.0.1'], enclaveEndpoint })
+}
+
+function socketIn(dir: string): string {
+  return join(dir, 'e.sock')
+}
+
+async function run(config: HostConfig): Promise<Running> {
+  const child = await startEnclave(config, openLog({ level: 'silent', name: 'bench' }))
+  const wire = await openWire(config.enclaveEndpoint.slice('unix://'.length))
+  return { child, client: openEnclaveClient(config.enclaveEndpoint), wire }
+}
+
+async function end(running: Running | undefined): Promise<void> {
+  running?.client.close()
+  running?.wire.close()
+  await running?.child.stop()
+}
+
+async function begin(client: EnclaveClient, roster: Roster): Promise<Ciphertexts> {
+  const { ciphertext_b64, state_ciphertext_b64 } = await client.call('generate', {})
+  await client.call('provision', { ciphertext_b64, state_ciphertext_b64 })
+  await client.call('genesis', { roster: [...roster], policy: benchPolicy(), epoch: 0 }, LONG)
+  const { firstUnacknowledged } = await client.call('status', {})
+  const { records } = await client.call('outputs', { fromRecord: firstUnacknowledged }, LONG)
+  await acknowledge(client, records)
+  const opened = await client.call('open_session', { accountNonce: 0, fees: SIGNING.fees }, LONG)
+  await acknowledge(client, opened.records)
+  await client.call('session_landed', { epoch: opened.epoch })
+  return { ciphertext_b64, state_ciphertext_b64 }
+}
+
+async function openAccounts(ledger: BenchLedger, from: number, accounts: number): Promise<void> {
+  for (let start = from; start < accounts; start += OPENED_PER_TURN) {
+    const length = Math.min(OPENED_PER_TURN, accounts - start)
+    const positions = Array.from({ length }, (_, at) => start + at)
+    await ledger.wire.exchange(ledger.creditFrames(positions), IN_FLIGHT_MAX)
+  }
+}
+
+function ledgerOf(
+  dir: string,
+  config: HostConfig,
+  first: Running,
+  ciphertexts: Ciphertexts,
+  cursor: Cursor,
+): BenchLedger {
+  let running = first
+  const frames = (lines: readonly Uint8Array[]) => framesOf(cursor, lines)
   return {
-    client,
-    socketPath,
-    close,
-    offer,
-    credit: async (accounts) => void (await offer(accounts.map((at) => lineOf(idOf(at))))),
+    get client() {
+      return running.client
+    },
+    get wire() {
+      return running.wire
+    },
+    get pid() {
+      return running.child.pid
+    },
+    socketPath: socketIn(dir),
+    frames,
+    creditFrames: (positions) => frames(positions.map((at) => shortLine(idOf(at)))),
     commit: async () => {
       const startMs = performance.now()
-      const commit = await client.call('prepare_commit', {
-        budgetWei: BUDGET_WEI.toString(),
-        round: ROUND,
-        fees: FEES,
-        accountNonce: 0,
-      })
+      const commit = await running.client.call('prepare_commit', { ...SIGNING, budgetWei: BUDGET_WEI }, LONG)
       const ms = performance.now() - startMs
-      await acknowledge(client, commit.records)
+      await store(running.client, commit.records, cursor)
       return { ms, commit }
+    },
+    resign: async () => {
+      const startMs = performance.now()
+      await running.client.call('resign_commit', { ...SIGNING, skip: [] }, LONG)
+      return performance.now() - startMs
     },
     settle: async ({ sequence, payouts }) => {
       const bitmap = `0x${(2n ** BigInt(payouts.length) - 1n).toString(16).padStart(64, '0')}`
-      await acknowledge(client, (await client.call('confirm_payout', { sequence, bitmap })).records)
+      const { records } = await running.client.call('confirm_payout', { sequence, bitmap }, LONG)
+      await store(running.client, records, cursor)
     },
-    status: () => statusOf(client),
+    status: () => statusOf(running.client),
+    snapshot: () => snapshotOf(running.client),
+    reboot: async (chunks) => {
+      const { head, epoch } = await statusOf(running.client)
+      await end(running)
+      running = await run(config)
+      await running.client.call('provision', ciphertexts)
+      return load(running.wire, chunks, { head, epoch, bitmap: null })
+    },
+    close: async () => {
+      await end(running)
+      rmSync(dir, { recursive: true, force: true })
+    },
   }
 }
 
-async function begin(client: EnclaveClient, roster: readonly { id: string; recipient: Address }[]): Promise<void> {
-  const long = { timeoutMs: CALL_MS_MAX }
-  const { ciphertext_b64, state_ciphertext_b64 } = await client.call('generate', {})
-  await client.call('provision', { ciphertext_b64, state_ciphertext_b64 })
-  for (let from = 0; from < roster.length; from += GENESIS_ITEMS_PER_CALL_MAX) {
-    await client.call('genesis', { roster: roster.slice(from, from + GENESIS_ITEMS_PER_CALL_MAX), more: true }, long)
-  }
-  await client.call('genesis', { policy: policyOf(), epoch: 0 }, long)
-  const { firstUnacknowledged, nextRecord } = await client.call('status', {})
-  for (let from = firstUnacknowledged; from < nextRecord; ) {
-    const { records } = await client.call('outputs', { fromRecord: from }, long)
-    await acknowledge(client, records)
-    from = (records.at(-1)?.record ?? nextRecord) + 1
-  }
-  const opened = await client.call('open_session', { accountNonce: 0, fees: FEES }, long)
-  await acknowledge(client, opened.records)
-  await client.call('session_landed', { epoch: opened.epoch })
-}
-
-async function offerLines(client: EnclaveClient, lines: readonly Uint8Array[]): Promise<number> {
-  let { journalSize, journalHead } = await statusOf(client)
-  let applied = 0
-  for (const part of callsOf(lines)) {
-    const answer = await client.call('apply_events', { firstIndex: journalSize, head: journalHead, lines: part })
-    if (answer.kind !== 'ack') throw new TypeError(`expected ack, got ${answer.kind}`)
-    await acknowledge(client, answer.records)
-    journalSize = answer.journalSize
-    journalHead = answer.journalHead
-    applied += answer.applied
-  }
-  return applied
-}
-
-type Offered = Uint8Array<ArrayBuffer> | { readonly hash: Hash; readonly bytes: number }
-
-/** Cut as the ingest stage cuts them: by count and by bytes, a line that is too long as its hash. */
-function* callsOf(lines: readonly Uint8Array[]): Generator<Offered[]> {
-  let part: Offered[] = []
-  let size = 0
-  for (const line of lines) {
-    const isLong = line.length > LINE_BYTES_MAX
-    const bytes = isLong ? 0 : line.length
-    if (part.length >= LINES_PER_CALL || size + bytes > LINES_BYTES_MAX) {
-      yield part
-      part = []
-      size = 0
-    }
-    part.push(isLong ? { hash: toHash(hashOnce('sha256', line, 'buffer')), bytes: line.length } : new Uint8Array(line))
-    size += bytes
-  }
-  if (part.length > 0) yield part
+async function store(client: EnclaveClient, records: readonly ReleasedRecord[], cursor: Cursor): Promise<void> {
+  await acknowledge(client, records)
+  cursor.nextRecord += records.length
 }
 
 async function acknowledge(client: EnclaveClient, records: readonly ReleasedRecord[]): Promise<void> {
@@ -161,52 +190,34 @@ async function acknowledge(client: EnclaveClient, records: readonly ReleasedReco
   if (last !== undefined) await client.call('ack', { record: last })
 }
 
+async function snapshotOf(client: EnclaveClient): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = []
+  let count = 1
+  for (let chunk = 0; chunk < count; chunk++) {
+    const answer = await client.call('export_snapshot', { chunk }, LONG)
+    count = answer.chunks
+    chunks.push(answer.chunk)
+  }
+  return chunks
+}
+
+/** Two calls in flight: the next chunks arrive while these are opened. */
+function load(wire: Wire, chunks: readonly Uint8Array[], claimed: Claimed): Promise<number> {
+  const frames: Uint8Array[] = []
+  for (let from = 0; from < chunks.length; from += CHUNKS_PER_CALL) {
+    const records = chunks.slice(from, from + CHUNKS_PER_CALL)
+    const isLast = from + CHUNKS_PER_CALL >= chunks.length
+    frames.push(requestFrame('load_state', isLast ? { records, claimed } : { records, more: true }))
+  }
+  return wire.exchange(frames, 2)
+}
+
 async function statusOf(client: EnclaveClient): Promise<LedgerStatus> {
-  const { ledger } = await client.call('status', {})
+  const { ledger } = await client.call('status', {}, LONG)
   if (ledger === undefined) throw new TypeError('expected a ledger in the status, got none')
   return ledger
 }
 
-function lineOf(id: string): Uint8Array {
-  const amount = '1E-9'
-  const fields = [
-    ['timestamp', '2026-11-20T12:00:00+00:00'],
-    ['event', 'credit'],
-    ['orchestrator_id', id],
-    ['amount', amount],
-    ['balance', amount],
-    ['reason', 'workload'],
-  ] as const
-  return Buffer.from(`${pythonJson(fields)}\n`)
-}
-
-function policyOf() {
-  return {
-    chainId: CHAIN_ID,
-    anchor: addressOf(0xa1),
-    broker: addressOf(0xb1),
-    strategy: 'ticket',
-    credits: 'host-trusted',
-    treasuryOwner: addressOf(0xc1),
-    thresholdWei: '1',
-    payoutWeiMin: '1',
-    payoutWeiMax: (10n ** 18n).toString(),
-    commitWeiMax: (10n ** 24n).toString(),
-    payoutsPerCommitMax: PAYOUTS_PER_COMMIT,
-    cadenceSeconds: 0,
-    gasPriceWeiMax: (10n ** 12n).toString(),
-    gasMax: 16_000_000,
-    signaturesPerSequenceMax: 100,
-    backoffSequencesMax: 64,
-    accountsMax: 2 ** 17 - 1,
-    ...NOBODY_GOVERNS,
-  }
-}
-
 function idOf(at: number): string {
   return `orch-${at}`
-}
-
-function addressOf(number: number): Address {
-  return `0x${number.toString(16).padStart(40, '0')}` as Address
 }
