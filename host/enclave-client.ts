@@ -50,6 +50,9 @@ const SAFE: ReadonlySet<MethodName> = new Set([
   'apply_events',
 ])
 
+/** The socket library throws on a larger one, and without a code. */
+const PORT_MAX = 65_535
+
 type Endpoint = { readonly path: string } | { readonly host: string; readonly port: number }
 
 /** `endpoint` is unix:///path or tcp://host:port. Connects on the first call, and again after a break. */
@@ -78,7 +81,8 @@ function parseEndpoint(endpoint: string): Endpoint {
   const unix = /^unix:\/\/(\/.+)$/.exec(endpoint)
   if (unix?.[1] !== undefined) return { path: unix[1] }
   const tcp = /^tcp:\/\/([^/]+):(\d+)$/.exec(endpoint)
-  if (tcp?.[1] !== undefined && tcp[2] !== undefined) return { host: tcp[1], port: Number.parseInt(tcp[2], 10) }
+  const port = Number.parseInt(tcp?.[2] ?? '', 10)
+  if (tcp?.[1] !== undefined && port <= PORT_MAX) return { host: tcp[1], port }
   throw new CodedError('CONFIG_INVALID', `enclaveEndpoint: expected unix:///path or tcp://host:port, got ${endpoint}`)
 }
 

@@ -2,6 +2,7 @@
  * Redis as a doorbell: a ring says "shard 7 has work", never which. What a ring forgets, the safety tick remembers;
  * what FLUSHALL forgets (the ticks themselves, and the limits), a local timer puts back.
  */
+import { once } from 'node:events'
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { connectRedis } from './connection.ts'
@@ -21,12 +22,13 @@ import {
   jobOptions,
   queueOptions,
   REASSERT_EVERY_MS,
+  REDIS_CONNECT_TIMEOUT_MS,
   ringOptions,
   TICK_EVERY_MS,
 } from './options.ts'
 
 export type Doorbell = {
-  /** Resolves to whether Redis took the ring. It never throws and never waits: the tick makes up for a lost ring. */
+  /** Resolves to whether Redis took the ring. It never throws, and gives a Redis that is away up at once: the tick makes up for a lost ring. */
   ring(stage: Stage): Promise<boolean>
   /** Puts back the ticks and limits of these stages now, and again every REASSERT_EVERY_MS and on each reconnect. */
   keepTicking(stages: readonly Stage[]): Promise<boolean>
@@ -42,10 +44,20 @@ export function openDoorbell(options: {
   const queues = openQueues(redis, options.shard, options.onError)
   let ticking: readonly Stage[] = []
   let timer: NodeJS.Timeout | undefined
-  const reassert = () => attempt(() => assertTicks(queues, options.shard, ticking), options.onError)
+  const attempt = async (act: () => Promise<void>) => {
+    try {
+      await answering(redis)
+      await act()
+      return true
+    } catch (error) {
+      options.onError(error as Error)
+      return false
+    }
+  }
+  const reassert = () => attempt(() => assertTicks(queues, options.shard, ticking))
   redis.on('ready', () => void reassert())
   return {
-    ring: (stage) => attempt(() => ringOnce(queues, stage, options.shard), options.onError),
+    ring: (stage) => attempt(() => ringOnce(queues, stage, options.shard)),
     keepTicking: (stages) => {
       ticking = stages
       timer ??= setInterval(() => void reassert(), REASSERT_EVERY_MS)
@@ -54,6 +66,8 @@ export function openDoorbell(options: {
     close: async () => {
       clearInterval(timer)
       ticking = []
+      // A queue whose connection never came waits for it, unless it has ended.
+      if (redis.status !== 'ready') redis.disconnect()
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()))
       redis.disconnect()
     },
@@ -87,12 +101,8 @@ async function assertTicks(queues: Queues, shard: number, stages: readonly Stage
   await queues.get(CANARY_QUEUE)?.upsertJobScheduler(canaryTickIdOf(shard), { every: CANARY_EVERY_MS }, template)
 }
 
-async function attempt(act: () => Promise<void>, onError: (error: Error) => void): Promise<boolean> {
-  try {
-    await act()
-    return true
-  } catch (error) {
-    onError(error as Error)
-    return false
-  }
+/** BullMQ waits for a connection without end. Rejects on the first error of one that is not there, or after its timeout. */
+async function answering(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') return
+  await once(redis, 'ready', { signal: AbortSignal.timeout(REDIS_CONNECT_TIMEOUT_MS) })
 }

@@ -9,6 +9,7 @@ import { REQUESTS } from './requests.ts'
 import { RPC } from './rpc.ts'
 import { SEALED } from './sealed.ts'
 import { SETTING_TARGETS } from './settings.ts'
+import { WORD_TARGETS } from './words.ts'
 
 export const TARGETS: readonly Target[] = [
   ...ENCODINGS,
@@ -20,6 +21,7 @@ export const TARGETS: readonly Target[] = [
   ...REQUESTS,
   ...REBUILD,
   ...RPC,
+  ...WORD_TARGETS,
 ]
 
 export function findTarget(name: string): Target | undefined {
