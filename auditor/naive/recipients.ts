@@ -54,6 +54,7 @@ export function pinTo(ledger: Ledger, account: Account, recipient: Address): voi
 export function replayRegistrar(replay: Replay, ledger: Ledger, body: Registration<'registrar'>): void {
   const { registration, registrars } = ledger.policy
   const { id } = body
+  demandRecipientSigned(replay, ledger, body)
   demand(replay, registration.registrar, 'REGISTRATION_DENIED', id, 'a policy that takes registrars', body.source)
   const registrar = signerOf(ledger, registerStructOf(ledger, body), body.registrarSignature)
   const known = registrar !== null && registrars.includes(registrar)
@@ -65,16 +66,21 @@ export function replayRegistrar(replay: Replay, ledger: Ledger, body: Registrati
 export function replaySelf(replay: Replay, ledger: Ledger, body: Registration<'recipient'>): void {
   const { id, recipient } = body
   const { registration } = ledger.policy
+  demandRecipientSigned(replay, ledger, body)
   demand(replay, registration.self, 'REGISTRATION_DENIED', id, 'a policy that takes recipients alone', body.source)
   demandEqual(replay, 'REGISTRATION_DENIED', `${id}: id`, recipient, id)
   if (!ledger.byId.has(id)) return flagEntry(replay, 'ACCOUNT_UNKNOWN', id, 'an account', 'none')
   register(replay, ledger, body)
 }
 
-function register(replay: Replay, ledger: Ledger, body: Registration<'registrar' | 'recipient'>): void {
-  const { id, recipient, recipientSignature: signature, regSeq, notAfter } = body
+function demandRecipientSigned(replay: Replay, ledger: Ledger, body: Registration<'registrar' | 'recipient'>): void {
+  const { id, recipient, recipientSignature: signature, notAfter } = body
   demandSigner(replay, ledger, `${id}: recipient`, recipient, { struct: registerStructOf(ledger, body), signature })
   demandInTime(replay, id, notAfter)
+}
+
+function register(replay: Replay, ledger: Ledger, body: Registration<'registrar' | 'recipient'>): void {
+  const { id, recipient, regSeq } = body
   const account = accountOf(replay, ledger, body)
   if (account === undefined) return
   demandNext(replay, `${id}: regSeq`, account.regSeq, regSeq)

@@ -10,6 +10,7 @@ import type { Configuration, Genesis } from '../../../enclave/protocol/configura
 import { genesisHash } from '../../../enclave/protocol/configuration.ts'
 import type { Body, Entry, EntryType } from '../../../enclave/protocol/entry.ts'
 import { decodeEntry, encodeEntry } from '../../../enclave/protocol/entry.ts'
+import { PROTOCOL_VERSION } from '../../../enclave/protocol/header.ts'
 import type { Address, Hash } from '../../../enclave/protocol/ids.ts'
 import { toHash, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import type { Wei } from '../../../enclave/protocol/money.ts'
@@ -104,7 +105,7 @@ export class LogBuilder {
   raw(text: string): this {
     const line = utf8(text)
     this.lines.push(line)
-    const { entries } = takeLines(this.state, [line], [lineHash(line)], this.#tick())
+    const { entries } = takeLines(this.state, [line], [lineHash(line)], this.tick())
     this.entries.push(...entries)
     return this
   }
@@ -115,12 +116,12 @@ export class LogBuilder {
   }
 
   pay(): this {
-    this.entries.push(...makeCommit(this.state, 'pay', BUDGET_WEI, this.#tick()))
+    this.entries.push(...makeCommit(this.state, 'pay', BUDGET_WEI, this.tick()))
     return this
   }
 
   bare(): this {
-    this.entries.push(...makeCommit(this.state, 'bare', BUDGET_WEI, this.#tick()))
+    this.entries.push(...makeCommit(this.state, 'bare', BUDGET_WEI, this.tick()))
     return this
   }
 
@@ -135,11 +136,33 @@ export class LogBuilder {
   }
 
   put<T extends EntryType>(type: T, body: Body<T>): this {
-    this.entries.push(write(this.state, type, body, this.#tick()))
+    this.entries.push(write(this.state, type, body, this.tick()))
     return this
   }
 
-  #tick(): number {
+  /** Lets the clock of the log go on. */
+  wait(seconds: number): this {
+    this.#atSeconds += seconds
+    return this
+  }
+
+  /** What the core wrote with a time of `tick`. */
+  take(entries: readonly Uint8Array[]): this {
+    this.entries.push(...entries)
+    return this
+  }
+
+  /** The log with one more entry that the core never saw. */
+  with<T extends EntryType>(type: T, body: Body<T>): Uint8Array[] {
+    const entry = { v: PROTOCOL_VERSION, i: this.entries.length, at: this.#atSeconds + 1, type, body } as Entry
+    return [...this.entries, encodeEntry(entry)]
+  }
+
+  get nowSeconds(): number {
+    return this.#atSeconds
+  }
+
+  tick(): number {
     this.#atSeconds += 1
     return this.#atSeconds
   }
