@@ -31,7 +31,7 @@ export function openContext(config: HostConfig, log: Log, now: () => number = Da
   const audit = openAuditLog(config.paths)
   return {
     config,
-    policy: readPolicy(config.genesis),
+    policy: readPolicy(config.genesis, config.paths.policy),
     log,
     enclave,
     chain: openChain(config),

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { CodedError } from '../enclave/protocol/errors.ts'
 import { isHash, ZERO_HASH } from '../enclave/protocol/ids.ts'
 import { type Policy, parsePolicy } from '../enclave/protocol/policy.ts'
+import { isMissing } from './durable-file.ts'
 
 const Roster = z.array(z.strictObject({ id: z.string(), recipient: z.string() }))
 const Openings = z.array(z.strictObject({ id: z.string(), wei: z.string(), recipient: z.string().nullable() }))
@@ -28,7 +29,16 @@ export function readGenesisFile(path: string): GenesisFile {
   }
 }
 
-/** The policy of genesis: what the host plans by. The enclave holds the one in force. Refuses POLICY_INVALID. */
-export function readPolicy(path: string): Policy {
-  return parsePolicy(readGenesisFile(path).policy)
+/** What the host plans by: the newest policy that it was told, else that of genesis. The enclave holds the one in force. Refuses POLICY_INVALID. */
+export function readPolicy(genesis: string, newest: string): Policy {
+  return parsePolicy(readNewest(newest) ?? readGenesisFile(genesis).policy)
+}
+
+function readNewest(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    if (isMissing(cause)) return undefined
+    throw new CodedError('CONFIG_INVALID', `expected the policy in force in ${path}`, { cause })
+  }
 }

@@ -4,7 +4,11 @@ import { isAbsolute, join } from 'node:path'
 export type DataPaths = {
   readonly root: string
   readonly config: string
+  /** The policy in force, once it is another one than that of genesis. */
+  readonly policy: string
   readonly keys: string
+  /** Keys that take over when the chain names their authority. */
+  readonly nextKeyFile: string
   readonly keyFile: string
   readonly sealed: string
   readonly audit: string
@@ -22,7 +26,9 @@ export function pathsOf(root: string): DataPaths {
   return {
     root,
     config: join(root, 'host.json'),
+    policy: join(root, 'policy.json'),
     keys: join(root, 'keys'),
+    nextKeyFile: join(root, 'keys', 'next.json'),
     keyFile: join(root, 'keys', 'keys.json'),
     sealed: join(root, 'sealed'),
     audit: join(root, 'audit'),

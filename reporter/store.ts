@@ -163,6 +163,11 @@ export class ReporterStore {
     return { numbers: events.map(({ eventId }) => this.#numberOf.get(eventId) ?? 0), added }
   }
 
+  /** The numbers that `add` would give to what is new, if nobody else came first. Refuses EVENT_INVALID as `add` does. */
+  plan(events: readonly CreditEvent[]): readonly { readonly rseq: number; readonly event: CreditEvent }[] {
+    return this.#unknown(events).map((event, at) => ({ rseq: this.#next + at, event }))
+  }
+
   /** What has to be said next when the ledger waits for `seq`; at most `max` events. Undefined when nothing stands there. */
   at(seq: number, max: number): Next | undefined {
     const covers = ({ fromSeq, toSeq }: Range) => fromSeq <= seq && seq <= toSeq

@@ -6,8 +6,10 @@ import type { Context } from '../../host/context.ts'
 import { STAGES } from '../../queues/names.ts'
 import type { ImportOptions } from '../import/import.ts'
 import { type Answer, EXIT_FAILED, EXIT_OK, EXIT_USAGE, jsonOf, type Terminal } from './answer.ts'
+import { addAuthority } from './authority-words.ts'
+import { answering, type Flags, type Run, show, withData, withJson } from './command.ts'
 import { configAnswer } from './config-check.ts'
-import { dataDirOf, withContext } from './context.ts'
+import { dataDirOf } from './context.ts'
 import { doctorAnswer } from './doctor.ts'
 import { importAnswer } from './import.ts'
 import { balanceAnswer, lagAnswer, statusAnswer } from './look.ts'
@@ -26,10 +28,6 @@ import {
   sessionOpenAnswer,
 } from './steer.ts'
 import { anchorVerifyAnswer, auditVerify } from './verify.ts'
-
-type Flags = { readonly data?: string; readonly json?: boolean }
-/** What every action needs: where to write, and where to leave the exit code. */
-type Run = { readonly terminal: Terminal; exitCode: number }
 
 const MS_PER_SECOND = 1_000
 const DRAIN_SECONDS_MAX = 86_400
@@ -76,6 +74,7 @@ function describe(run: Run): Command {
   addSteering(program, run)
   addCalls(program, run)
   addImport(program, run)
+  addAuthority(program, run)
   return program
 }
 
@@ -214,34 +213,6 @@ function addImport(program: Command, run: Run): void {
     .action(async ({ json, ...options }: Flags & ImportOptions) => {
       show(await importAnswer(options, run.terminal), { json: json === true }, run)
     })
-}
-
-type Typed = { readonly [name: string]: string | undefined }
-
-/** A command on an open data folder. `act` gets the first argument, empty without one, and the options. */
-function answering(
-  command: Command,
-  run: Run,
-  act: (context: Context, first: string, flags: Typed) => Promise<Answer>,
-): Command {
-  return withJson(withData(command)).action(async (...given: unknown[]) => {
-    const flags = command.opts<Flags & Typed>()
-    const first = typeof given[0] === 'string' ? given[0] : ''
-    show(await withContext(flags.data, run.terminal, (context) => act(context, first, flags)), flags, run)
-  })
-}
-
-function show(answer: Answer, { json }: Flags, run: Run): void {
-  run.terminal.out(json === true ? jsonOf(answer) : `${answer.text}\n`)
-  run.exitCode = answer.exitCode ?? EXIT_OK
-}
-
-function withData(command: Command): Command {
-  return command.option('--data <dir>', 'the data folder')
-}
-
-function withJson(command: Command): Command {
-  return command.option('--json', 'print one line of JSON')
 }
 
 function reasonOption(): Option {
