@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { publishedEntries, rebuilt } from './published.ts'
 import { ETHER_WEI } from './stage.ts'
-import { refuses, useStage } from './use-stage.ts'
+import { codeOf, refuses, useStage } from './use-stage.ts'
 
 describe('F7: every sealed file is lost right after a payout', () => {
   const stage = useStage()
@@ -11,7 +11,9 @@ describe('F7: every sealed file is lost right after a payout', () => {
     await boot.credit('1', 'orch-0', 'orch-1')
     const { commit } = await stage().pay(boot)
     await boot.kill()
-    const again = await rebuilt(stage(), publishedEntries(boot, commit))
+    const attempt = rebuilt(stage(), publishedEntries(boot, commit))
+    assert.equal(await codeOf(attempt), 'accepted')
+    const again = await attempt
     await again.credit('0.5', 'orch-0', 'orch-2')
     await stage().pay(again)
     assert.equal((await stage().audits(again)).paidWei, 3n * ETHER_WEI)

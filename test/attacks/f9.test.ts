@@ -3,6 +3,7 @@ import type { Hash } from '../../enclave/protocol/ids.ts'
 import { wei } from '../../enclave/protocol/money.ts'
 import { policyOf, signedOn, stored, useGovernedStage } from './governed.ts'
 import { ETHER_WEI } from './stage.ts'
+import { codeOf } from './use-stage.ts'
 
 describe('F9: a policy change, and then a reboot', () => {
   const stage = useGovernedStage({ credits: 'host-trusted' })
@@ -15,7 +16,9 @@ describe('F9: a policy change, and then a reboot', () => {
     await stored(boot, 'set_policy', signedOn(stage()).policy(policy, 2, policyHash as Hash))
     await stage().anchorBare(boot)
     await boot.kill()
-    const again = await stage().reloaded(boot.kept)
+    const again = await stage().boot()
+    assert.equal(await codeOf(again.load(boot.kept, await stage().claimFor(boot.kept))), 'accepted')
+    await stage().activate(again)
     assert.equal((await again.ledger()).policyVersion, 2)
     await stage().pay(again)
     assert.equal((await stage().audits(again)).paidWei, ETHER_WEI / 4n)

@@ -38,7 +38,10 @@ describe('S34: a host that edits what it shows of a balance', () => {
     const { account, header } = statement
     const richer = { ...account, creditedWei: addWei(account.creditedWei, wei(1n)) }
     assert.equal(judge({ ...statement, account: richer }, landed, 'orch-0'), 'PROOF_INVALID')
-    assert.equal(judge({ ...statement, account: { ...account, reservedWei: wei(0n) } }, landed, 'orch-0'), 'PROOF_INVALID')
+    assert.equal(
+      judge({ ...statement, account: { ...account, reservedWei: wei(0n) } }, landed, 'orch-0'),
+      'PROOF_INVALID',
+    )
     const other = await boot.call('prove_balance', { orchestrator_id: 'orch-1' })
     assert.equal(judge(other, landed, 'orch-0'), 'another id')
     assert.equal(judge({ ...statement, proof: other.proof }, landed, 'orch-0'), 'PROOF_INVALID')
