@@ -9,6 +9,7 @@ import { REQUESTS } from './requests.ts'
 import { RPC } from './rpc.ts'
 import { SEALED } from './sealed.ts'
 import { SETTING_TARGETS } from './settings.ts'
+import { SOCKET } from './socket.ts'
 import { WORD_TARGETS } from './words.ts'
 
 export const TARGETS: readonly Target[] = [
@@ -21,6 +22,7 @@ export const TARGETS: readonly Target[] = [
   ...REQUESTS,
   ...REBUILD,
   ...RPC,
+  ...SOCKET,
   ...WORD_TARGETS,
 ]
 
