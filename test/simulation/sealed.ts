@@ -33,24 +33,30 @@ export type SealedRecord = {
 /** The state after record `after`, in chunks. */
 export type Snapshot = { readonly after: SealedRecord; readonly chunks: readonly Uint8Array[] }
 
-export type Archive = { readonly records: SealedRecord[]; readonly snapshots: Snapshot[] }
+export type Archive = { readonly records: SealedRecord[]; snapshots: Snapshot[] }
 
 /** What a load hands over: a snapshot's chunks if any, then the deltas after it. */
 export type LoadPlan = { readonly tip: SealedRecord; readonly blobs: Uint8Array[] }
 
 export type AnchorClaim = { readonly head: Hash; readonly epoch: number; readonly bitmap: bigint | null }
 
-/** From the newest snapshot below `tip`, or from record 0. */
-export function planLoad(archive: Archive, tip: SealedRecord, useSnapshots: boolean): LoadPlan {
+/**
+ * From the newest snapshot below `tip`, or from record 0 where that holds the genesis: a ledger that was rebuilt begins
+ * another chain, which nothing but a snapshot of its own can start. Undefined when a blob is missing.
+ */
+export function planLoad(archive: Archive, tip: SealedRecord, useSnapshots: boolean): LoadPlan | undefined {
   const snapshots = useSnapshots ? new Map(archive.snapshots.map((snapshot) => [snapshot.after, snapshot])) : new Map()
+  let index = tip.mark.node.index + 1
   const deltas: Uint8Array[] = []
   let record: SealedRecord | undefined = tip
   for (; record !== undefined; record = record.previous) {
     const snapshot: Snapshot | undefined = snapshots.get(record)
     if (snapshot !== undefined) return { tip, blobs: [...snapshot.chunks, ...deltas.reverse()] }
+    if (!record.delivered) return undefined
     deltas.push(record.sealed)
+    index -= record.entries.length
   }
-  return { tip, blobs: deltas.reverse() }
+  return index === 0 ? { tip, blobs: deltas.reverse() } : undefined
 }
 
 /** The claim under which this prefix is the chain's, by the load rule of protocol section 5; undefined when there is none. */

@@ -58,6 +58,8 @@ const FAULTS = {
   rpcInvents: 60,
   /** What was written and not synced is lost with the host, its last record torn. */
   diskTears: 30,
+  /** Every sealed blob is lost at once. */
+  blobsLost: 5,
   /** A ledger is begun once more. */
   genesisAgain: 15,
   /** A call is relayed by somebody else's account. */

@@ -12,9 +12,11 @@ import { pursue } from './commit.ts'
 import { feed } from './feed.ts'
 import { call, end, store } from './host.ts'
 import { loadFromArchive } from './loading.ts'
+import { rebuild } from './rebuilding.ts'
 import { look } from './view.ts'
 
 const FEED_MEANWHILE_PERMILLE = 250
+const REBUILD_PERMILLE = 40
 
 export function advance(world: World, boot: Boot): void {
   switch (boot.instance.phase) {
@@ -37,7 +39,8 @@ function begin(world: World, boot: Boot): void {
   const empty = archive.records.every(({ delivered }) => !delivered)
   const again = !boot.isHonest && random.chance(faults.genesisAgain)
   if (empty || again) return genesis(world, boot)
-  if (loadFromArchive(world, boot)) store(world, boot)
+  if (random.chance(REBUILD_PERMILLE) && rebuild(world, boot)) return store(world, boot)
+  if (loadFromArchive(world, boot) || rebuild(world, boot)) store(world, boot)
   else if (look(world).sequence === 0 && random.chance(500)) genesis(world, boot)
 }
 

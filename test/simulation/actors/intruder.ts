@@ -2,10 +2,11 @@
 import { encodeMessage, type Message } from '../../../enclave/protocol/frame.ts'
 import { toHash } from '../../../enclave/protocol/ids.ts'
 import { METHODS } from '../../../enclave/protocol/methods.ts'
-import { ask, askBytes, type Boot, newBoot } from '../boot.ts'
+import { askBytes, type Boot, newBoot } from '../boot.ts'
 import { count, type World } from '../world.ts'
 import { advance } from './driver.ts'
 import { end } from './host.ts'
+import { snapshotOf } from './snapshots.ts'
 
 const BOOTS_MAX = 5
 const SKEW_SECONDS_MAX = 200_000
@@ -53,18 +54,15 @@ export function skewClock(world: World): void {
 
 export function snapshot(world: World): void {
   const boot = pickBoot(world)
-  const after = boot?.tip
-  if (boot === undefined || after === undefined) return
-  const chunks: Uint8Array[] = []
-  for (let chunk = 0, all = 1; chunk < all; chunk++) {
-    const answer = ask(world, boot, 'export_snapshot', { chunk })
-    if (answer.kind === 'refused') return
-    all = answer.result.chunks
-    chunks.push(answer.result.chunk)
-    world.checks.sealed(answer.result.chunk)
-  }
-  world.archive.snapshots.push({ after, chunks })
-  count(world, 'snapshot')
+  if (boot !== undefined) snapshotOf(world, boot)
+}
+
+/** Every sealed file is gone; what is left is the public log and the chain. */
+export function loseBlobs(world: World): void {
+  for (const record of world.archive.records) record.delivered = false
+  world.archive.snapshots = []
+  for (const boot of [...world.boots]) end(world, boot)
+  count(world, 'all blobs lost')
 }
 
 /** Any method with parameters that mean nothing, or bytes that are no request. */

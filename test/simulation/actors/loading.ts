@@ -24,7 +24,8 @@ export function loadFromArchive(world: World, boot: Boot): boolean {
   const record = isStale ? pickAny(random, archive.records) : random.pick(candidates)
   if (record === undefined) return false
   const claimed = chooseClaim(world, record, chain)
-  const plan = planLoad(archive, record, random.chance(SNAPSHOT_PERMILLE))
+  const plan = planLoad(archive, record, random.chance(SNAPSHOT_PERMILLE)) ?? planLoad(archive, record, true)
+  if (plan === undefined) return false
   const offered = random.chance(faults.brokenRecord) ? spoil(world, plan) : { ...plan, isBroken: false }
   const taken = load(world, boot, offered, claimed)
   claim('broken records are refused', !(taken && offered.isBroken), () => `enclave ${boot.number} took them`)

@@ -1,7 +1,7 @@
 /** Whose turn it is: one actor a step, drawn by weight. */
 import type { World } from '../world.ts'
 import { append } from './feed.ts'
-import { clone, driveClone, garbage, kill, operate, skewClock, snapshot, tearDisk } from './intruder.ts'
+import { clone, driveClone, garbage, kill, loseBlobs, operate, skewClock, snapshot, tearDisk } from './intruder.ts'
 import {
   donate,
   freeze,
@@ -40,6 +40,7 @@ export function schedule({ faults }: World): readonly Turn[] {
     { weight: faults.donation, act: donate },
     { weight: faults.strayRedeem, act: redeemStray },
     { weight: faults.diskTears, act: tearDisk },
+    { weight: faults.blobsLost, act: loseBlobs },
   ]
   return turns.filter(({ weight }) => weight > 0)
 }

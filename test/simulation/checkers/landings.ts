@@ -89,8 +89,9 @@ function judgeChain(world: World, event: Committed, call: CallInfo, previous: La
   claim('landed headers form one chain', follows, () => `sequence ${event.sequence} follows ${event.prev}, not ${head}`)
   const commit = world.commits.get(event.next)
   if (commit === undefined) return claimNever('landed headers form one chain', `no enclave closed ${event.next}`)
-  const path = pathBetween(previous?.commit.entry, commit.node)
+  const path = pathBetween(previous?.commit.node, commit.node)
   if (path === undefined) return claimNever('landed headers form one chain', `the log of ${event.sequence} is another`)
+  judgeCommitEntry(path, previous)
   judgeTold(world, path, previous)
   const session = commit.boot.instance.session.address
   claim(
@@ -103,6 +104,14 @@ function judgeChain(world: World, event: Committed, call: CallInfo, previous: La
 
 function headAfter({ event, settled }: Landing): string {
   return settled === undefined ? event.next : settled.head
+}
+
+/** After the entries that a landed header covers stands its own commit entry: the first writer's, or a rebuilder's. */
+function judgeCommitEntry(path: readonly LogNode[], previous: Landing | undefined): void {
+  if (previous === undefined) return
+  const [first] = path
+  const isOwn = first?.entry.type === 'commit' && first.entry.body.hash === previous.event.next
+  claim('landed headers form one chain', isOwn, () => `no commit entry of ${previous.event.sequence} after its log`)
 }
 
 /** What the enclave was told between two landed headers is what happened. */
