@@ -16,14 +16,14 @@ describe('G7: a guardian who lets a freeze end, and takes over months later', ()
     return (await stage().as(stage().guardian(), { to: stage().anchor, data })).status === '0x1'
   }
 
-  for (const [seconds, passes] of [
-    [7 * DAY - MINUTE, false],
-    [7 * DAY + MINUTE, true],
-    [30 * DAY - MINUTE, true],
-    [30 * DAY + MINUTE, false],
-    [90 * DAY, false],
+  for (const [when, seconds, passes] of [
+    ['a minute before seven days are over', 7 * DAY - MINUTE, false],
+    ['a minute after seven days', 7 * DAY + MINUTE, true],
+    ['a minute before thirty days are over', 30 * DAY - MINUTE, true],
+    ['a minute after thirty days', 30 * DAY + MINUTE, false],
+    ['after ninety days', 90 * DAY, false],
   ] as const)
-    it(`${passes ? 'can' : 'cannot'} take over ${seconds / DAY} days after the freeze`, async () => {
+    it(`${passes ? 'can' : 'cannot'} take over ${when}`, async () => {
       assert(await calls('freeze'), 'the guardian may freeze')
       await stage().node.pass(seconds)
       assert.equal(await calls('guardianRotate'), passes)
