@@ -89,6 +89,7 @@ export const NOTICES = {
   TREASURY_SHORT: 'The treasury holds less than the ledger owes.',
   HISTORY_UNREADABLE: 'The endpoint keeps no old state: the treasury was not compared block by block.',
   ANCHOR_EVENT: 'The guardian acted.',
+  REPORTER_LAG: 'A reporter has signed more than the log holds: it was not forwarded, or is not anchored yet.',
   JOURNAL_UNREAD: 'No journal was given: that each credit is a line of it was not checked.',
 } as const
 export type NoticeCode = keyof typeof NOTICES

@@ -14,20 +14,22 @@ const NEWLINE = 0x0a
 /** A line without an end must not fill the memory. */
 const LINE_BYTES_MAX = 16_777_216
 
-/** Judges lines 0 up to the ledger's journalSize; later lines are not consumed yet. Refuses JOURNAL_UNREADABLE. */
+/**
+ * Judges lines 0 up to the ledger's journalSize; later lines are not consumed yet. Lines before genesis, or before the
+ * newest reset, only have to lead to the head that was named there. Refuses JOURNAL_UNREADABLE.
+ */
 export async function judgeJournal(path: string, ledger: Ledger, findings: Findings): Promise<void> {
-  const { journalSize: first, journalHead } = ledger.genesis
+  const { size: first, head: expected, entry } = ledger.journalStart
   let head = ZERO_HASH
   let count = 0
   for await (const line of linesOf(path)) {
     if (count >= ledger.journalSize) return
     const hash = toHash(sha256(line))
     if (count < first) head = foldLine(head, hash)
-    else judgeLine(line, hash, count, ledger.journal[count - first] as JournalRecord, findings)
+    else judgeLine(line, hash, count, ledger.journal[count - ledger.genesis.journalSize] as JournalRecord, findings)
     count++
-    if (count === first && head !== journalHead) {
-      flag(findings, 'JOURNAL_HASH', { entry: 0, subject: `lines before ${first}` }, journalHead, head)
-    }
+    if (count === first && head !== expected)
+      flag(findings, 'JOURNAL_HASH', { entry, subject: `lines before ${first}` }, expected, head)
   }
   if (count < ledger.journalSize) {
     flag(findings, 'JOURNAL_SHORT', { entry: null, subject: path }, `${ledger.journalSize} lines`, `${count} lines`)

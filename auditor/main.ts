@@ -6,10 +6,14 @@ import Table from 'cli-table3'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { isCoded } from '../enclave/protocol/errors.ts'
 import type { Address } from '../enclave/protocol/ids.ts'
-import { toAddress } from '../enclave/protocol/ids.ts'
+import { toAddress, ZERO_HASH } from '../enclave/protocol/ids.ts'
 import { formatEther } from '../enclave/protocol/money.ts'
 import type { AuditOptions, AuditReport } from './audit.ts'
 import { runAudit } from './audit.ts'
+import type { ReporterCounter } from './counters.ts'
+import type { LedgerSummary } from './replay.ts'
+
+const MS_PER_SECOND = 1_000
 
 export const EXIT_CLEAN = 0
 export const EXIT_FINDINGS = 1
@@ -26,6 +30,7 @@ type Flags = {
   readonly journal?: string
   readonly fromBlock?: number
   readonly depth?: number
+  readonly reporter?: readonly ReporterCounter[]
   readonly json?: boolean
 }
 
@@ -52,6 +57,7 @@ function commandOf(output: Output): Command {
     .option('--journal <file>', 'compare every consumed line of the journal too')
     .option('--from-block <block>', 'where to start looking for events', whole)
     .option('--depth <blocks>', "blocks below the newest that are final (default: the chain's own word)", whole)
+    .option('--reporter <address=number>', 'what a reporter would sign next (once for each reporter)', counter)
     .option('--json', 'print the report as JSON')
     .exitOverride()
     .configureOutput({ writeOut: output.out, writeErr: output.err })
@@ -67,6 +73,11 @@ function whole(text: string): number {
   const value = /^\d{1,15}$/.test(text) ? Number.parseInt(text, 10) : undefined
   if (value === undefined) throw new InvalidArgumentError('expected a whole number')
   return value
+}
+
+function counter(text: string, before: readonly ReporterCounter[] = []): readonly ReporterCounter[] {
+  const [name = '', number = ''] = text.split('=')
+  return [...before, { reporter: address(name), nextSeq: whole(number) }]
 }
 
 async function audit(flags: Flags, output: Output): Promise<number> {
@@ -85,8 +96,9 @@ async function audit(flags: Flags, output: Output): Promise<number> {
 }
 
 function optionsOf(flags: Flags): AuditOptions {
-  const { rpc, depth, json, ...rest } = flags
-  return { ...rest, rpcUrl: rpc, ...(depth === undefined ? {} : { depthBlocks: depth }) }
+  const { rpc, depth, reporter: reporters, json, ...rest } = flags
+  const given = { ...(depth === undefined ? {} : { depthBlocks: depth }), ...(reporters && { reporters }) }
+  return { ...rest, rpcUrl: rpc, ...given }
 }
 
 /** One line, keys in a fixed order, amounts as decimal text. */
@@ -95,7 +107,7 @@ function jsonOf(report: AuditReport): string {
 }
 
 function textOf(report: AuditReport): string {
-  const parts = [tableOf(['', ''], factsOf(report))]
+  const parts = [tableOf(['', ''], factsOf(report)), ...tablesOf(report.ledger)]
   if (report.notices.length > 0) {
     parts.push(
       tableOf(
@@ -122,6 +134,41 @@ function textOf(report: AuditReport): string {
   return `${parts.join('\n')}\n`
 }
 
+/** Who credited, what was refused, and what admins and recipients did: what the rules allow, and a reader wants to know. */
+function tablesOf(ledger: LedgerSummary | null): string[] {
+  if (ledger === null) return []
+  const { reporters, refusals, acts, actsDropped } = ledger
+  const refused = Object.entries(refusals).map(([code, count]) => [code, `${count}`])
+  const done = acts.map(({ kind, entry, at, text }) => [kind, `${entry}`, timeOf(at), text])
+  const rows = reporters.map(({ reporter, named, nextSeq, creditedWei }) => [
+    reporter,
+    named ? 'named' : 'no longer named',
+    `${nextSeq} next`,
+    ether(creditedWei),
+  ])
+  if (actsDropped > 0) done.push(['…', '', '', `${actsDropped} more`])
+  return [
+    ...(rows.length === 0 ? [] : [tableOf(['reporter', 'policy', 'number', 'credited'], rows)]),
+    ...(refused.length === 0 ? [] : [tableOf(['refused with', 'times'], refused)]),
+    ...(done.length === 0 ? [] : [tableOf(['act', 'entry', 'time', ''], done)]),
+  ]
+}
+
+/** Entries carry what the enclave's clock said; a hostile log may say a time that no calendar has. */
+function timeOf(atSeconds: number): string {
+  const time = new Date(atSeconds * MS_PER_SECOND)
+  return Number.isNaN(time.getTime()) ? `second ${atSeconds}` : time.toISOString()
+}
+
+function governanceOf({ policyVersion, credits, admins, quorum, imageDigest, authority }: LedgerSummary): string[][] {
+  const image = imageDigest === ZERO_HASH ? 'none: a development enclave, clock and image UNATTESTED' : imageDigest
+  return [
+    ['policy', `version ${policyVersion}, credits ${credits}, ${quorum} of ${admins} admins`],
+    ['authority', authority],
+    ['image', image],
+  ]
+}
+
 function factsOf({
   anchor,
   chainId,
@@ -146,6 +193,7 @@ function factsOf({
       ['paid', ether(paidWei)],
       ['reserved', ether(reservedWei)],
     )
+    rows.push(...governanceOf(ledger))
     if (openings > 0)
       rows.push(['carried over', `${ether(openingsWei)} in ${openings} openings: claimed at genesis, not earned here`])
   }

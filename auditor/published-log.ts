@@ -47,28 +47,37 @@ export async function readCheckpoint(source: LogSource, findings: Findings): Pro
   }
 }
 
-/** A checkpoint counts only beside a commit of equal size and root: the log key may have been lied to [F17]. */
+/**
+ * A checkpoint counts only beside a commit of equal size and root: the log key may have been lied to [F17]. Its key is the
+ * one in force at its size, null where that is not known.
+ */
 export function judgeCheckpoint(
   signed: SignedCheckpoint,
   ledger: Ledger,
+  logKey: Hash | null,
   commits: readonly Committed[],
   findings: Findings,
 ): void {
   const { note, checkpoint } = signed
   const where = { entry: null, subject: CHECKPOINT_PATH }
-  const { chainId, anchor, logKey } = ledger.genesis
+  const { chainId, anchor } = ledger.genesis
   const origin = logOrigin(chainId, anchor)
   if (checkpoint.origin !== origin) flag(findings, 'CHECKPOINT_SYNTAX', where, origin, checkpoint.origin)
+  if (logKey !== null) judgeNote(note, origin, logKey, findings)
+  const root = toHash(checkpoint.root)
+  const anchored = commits.some(({ logSize, logRoot }) => logSize === checkpoint.size && logRoot === root)
+  if (!anchored)
+    flag(findings, 'CHECKPOINT_UNANCHORED', where, 'a commit of this size and root', `${checkpoint.size} ${root}`)
+}
+
+function judgeNote(note: Note, origin: string, logKey: Hash, findings: Findings): void {
+  const where = { entry: null, subject: CHECKPOINT_PATH }
   try {
     verifyNote(note, [verifierKeyOf(origin, fromHex(logKey))], isEd25519)
   } catch (error) {
     if (!isCoded(error)) throw error
     flag(findings, 'CHECKPOINT_SIGNATURE', where, `the log key ${logKey}`, error.message)
   }
-  const root = toHash(checkpoint.root)
-  const anchored = commits.some(({ logSize, logRoot }) => logSize === checkpoint.size && logRoot === root)
-  if (!anchored)
-    flag(findings, 'CHECKPOINT_UNANCHORED', where, 'a commit of this size and root', `${checkpoint.size} ${root}`)
 }
 
 /** RFC 8410: what stands before the 32 bytes of an Ed25519 public key. */

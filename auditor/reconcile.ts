@@ -219,17 +219,17 @@ function judgeSessions(judge: Judge): void {
   }
 }
 
-/** The first authority is appointed, later ones rotate in; the log names the same ones. */
+/** The first authority is appointed, later ones rotate in; at each epoch the log names the one that the contract had. */
 function judgeAuthority(judge: Judge): void {
   const { ledger } = judge
-  const appointed = eventsOf(judge, 'appointed')[0]?.authority
-  if (appointed !== undefined) equal(judge, 'AUTHORITY_FIELD', 'authority', appointed, ledger.genesis.authority, 0)
+  const appointed = eventsOf(judge, 'appointed')[0]?.authority ?? ledger.genesis.authority
   const rotated = eventsOf(judge, 'rotated')
-  for (const { entry, epoch, authority } of ledger.rotations) {
-    const known = rotated.some((event) => event.authority === authority)
-    if (!known)
-      flag(judge.findings, 'AUTHORITY_FIELD', { entry, subject: `epoch ${epoch}` }, 'a rotation on chain', authority)
-  }
+  const atEpoch = (epoch: number) => rotated.findLast((event) => event.epoch <= epoch)?.authority ?? appointed
+  equal(judge, 'AUTHORITY_FIELD', 'authority', appointed, ledger.genesis.authority, 0)
+  for (const { entry, epoch, authority } of ledger.rotations)
+    equal(judge, 'AUTHORITY_FIELD', `rotation at epoch ${epoch}`, atEpoch(epoch), authority, entry)
+  for (const { entry, epoch, authority } of ledger.sessions)
+    equal(judge, 'AUTHORITY_FIELD', `session of epoch ${epoch}`, atEpoch(epoch), authority, entry)
   for (const { epoch, authority } of rotated) note(judge, 'ANCHOR_EVENT', `epoch ${epoch}`, `authority ${authority}`)
 }
 

@@ -100,7 +100,7 @@ export function replayReset(replay: Replay, ledger: Ledger, body: Body<'reset'>)
   demandEqual(replay, 'RESET_CURSOR', 'atHead', ledger.journalHead, atHead)
   note(replay, ledger, 'reset', `line ${ledger.journalSize}: ${ledger.journalHead} becomes ${newHead}`)
   ledger.journalHead = newHead
-  ledger.journalStart = { size: ledger.journalSize, head: newHead }
+  ledger.journalStart = { size: ledger.journalSize, head: newHead, entry: replay.entry }
 }
 
 /** Another enclave goes on. The contract proves its authority; another log key or configuration takes a quorum. */

@@ -62,6 +62,8 @@ export const FINDINGS = {
   OPEN_HEAD: 'A session was opened on another head.',
   OPEN_SESSION: 'A session key is zero or used again.',
   ROTATE_FIELD: 'A rotation changes nothing, or names no authority.',
+  // What a reporter says of itself
+  REPORTER_AHEAD: 'The log holds more numbers of a reporter than it says it has signed.',
   // The published log
   LOG_FILE_MISSING: 'A file of the published log is missing.',
   LOG_BUNDLE: 'An entry bundle is not whole, or not the one that was anchored.',

@@ -104,7 +104,7 @@ export type Ledger = {
   journalHead: Hash
   readonly journal: JournalRecord[]
   /** Lines before `size` lead to `head`, by the word of genesis or of the newest reset. */
-  journalStart: { readonly size: number; readonly head: Hash }
+  journalStart: { readonly size: number; readonly head: Hash; readonly entry: number }
   readonly journalUse: CreditUse
   /** Everybody who ever signed here: numbers go on also for one that was removed and named again. */
   readonly reporters: Map<Address, ReporterUse>
@@ -173,7 +173,7 @@ export function newLedger(genesis: Body<'genesis'>): Ledger {
     journalSize: genesis.journalSize,
     journalHead: genesis.journalHead,
     journal: [],
-    journalStart: { size: genesis.journalSize, head: genesis.journalHead },
+    journalStart: { size: genesis.journalSize, head: genesis.journalHead, entry: 0 },
     ...nothingUsed(),
     refusals: new Map(),
     acts: [],
