@@ -1,8 +1,7 @@
 import { strict as assert } from 'node:assert'
-import { parseEventLogs } from 'viem'
-import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { toHex } from '../../enclave/protocol/ids.ts'
 import { FEES } from './boot.ts'
+import { bitmapOf } from './stage.ts'
 import { refuses, useStage } from './use-stage.ts'
 
 const STEPS = 80n
@@ -42,8 +41,7 @@ describe('A19: a host that chooses fees and gas', () => {
       const back = await stage().node.mark()
       const receipt = await stage().asStranger({ to: stage().anchor, data: toHex(commit.call), gas })
       await back()
-      const [settled] = parseEventLogs({ abi: ANCHOR_ABI, logs: [...receipt.logs] as never[], eventName: 'Settled' })
-      return { bits: settled?.args.bitmap.toString(2) ?? 'reverted', gasUsed: BigInt(receipt.gasUsed) }
+      return { bits: bitmapOf(receipt)?.toString(2) ?? 'reverted', gasUsed: BigInt(receipt.gasUsed) }
     }
   })
 })

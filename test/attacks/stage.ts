@@ -279,8 +279,7 @@ export class Stage {
   async #judged(receipt: MinedReceipt, signed: Pick<SignedCall, 'call'>): Promise<Outcome> {
     const landed = receipt.status === '0x1'
     const error = landed ? undefined : await this.refusalOf(signed)
-    const [settled] = parseEventLogs({ abi: ANCHOR_ABI, logs: [...receipt.logs] as never[], eventName: 'Settled' })
-    return { landed, error, bitmap: settled?.args.bitmap ?? null, receipt }
+    return { landed, error, bitmap: bitmapOf(receipt), receipt }
   }
 
   /** A paying commit from choice to settlement, in all honesty. */
@@ -307,6 +306,12 @@ export class Stage {
     assert.equal(ledger.paidWei, await this.outflowWei(), 'what the log says was paid is what left the treasury')
     return ledger
   }
+}
+
+/** What a landed commit says that it paid; null when it paid nobody or did not land. */
+export function bitmapOf(receipt: MinedReceipt): bigint | null {
+  const [settled] = parseEventLogs({ abi: ANCHOR_ABI, logs: [...receipt.logs] as never[], eventName: 'Settled' })
+  return settled?.args.bitmap ?? null
 }
 
 function judged(entries: readonly Uint8Array[]): ReturnType<typeof audited> {
