@@ -18,7 +18,9 @@ export function offer(player: Player, { lines: specs, receipts, keep }: Of<'offe
     return player.refuses(['PHASE_FORBIDS'], () => player.boot.call('apply_events', params))
   if (player.unacknowledged >= UNACKNOWLEDGED_MAX)
     return player.refuses(['BACKPRESSURE'], () => player.boot.call('apply_events', params))
+  if (isClosed(player)) return player.refuses(['ROUTE_CLOSED'], () => player.boot.call('apply_events', params))
   const reply = player.boot.call('apply_events', params)
+  player.repeats(reply, () => player.boot.call('apply_events', params))
   note(player, lines, journalHead)
   expect([reply.kind, reply.journalSize]).to.deep.equal(['ack', journalSize + lines.length])
   const refused = new Map<number, string>(
@@ -35,7 +37,7 @@ export function offer(player: Player, { lines: specs, receipts, keep }: Of<'offe
 
 /** What was consumed before, once more: never a second credit. */
 export function again(player: Player, { back, twist }: Of<'again'>): void {
-  if (player.phase !== 'active') return
+  if (player.phase !== 'active' || isClosed(player)) return
   const { journalSize, journalHead } = player.boot.ledger
   const before = player.fingerprint()
   if (twist === 'ahead') {
@@ -48,7 +50,8 @@ export function again(player: Player, { back, twist }: Of<'again'>): void {
     const lines = tail.map(({ line }) => line)
     if (twist === 'rewritten') lines[0] = aLine('orch-1', '1000')
     const firstIndex = journalSize - tail.length
-    const reply = player.boot.call('apply_events', { firstIndex, head: first.head, lines })
+    // In the other encoding: the newest request's own bytes would be answered as they were.
+    const reply = player.boot.call('apply_events', { firstIndex, head: first.head, lines }, 'json')
     if (twist === 'rewritten') expect(reply).to.deep.equal({ kind: 'fork', index: firstIndex })
     else expect([reply.kind, reply.records, reply.applied]).to.deep.equal(['ack', [], 0])
   }
@@ -57,7 +60,7 @@ export function again(player: Player, { back, twist }: Of<'again'>): void {
 
 /** Fills the outbox without acknowledging, up to the refusal; then leaves `room` records free again. */
 export function flood(player: Player, { room }: Of<'flood'>): void {
-  if (player.phase !== 'active') return
+  if (player.phase !== 'active' || isClosed(player)) return
   const line = aLine('orch-4', '0.000001')
   const once = (): unknown => {
     const { journalSize, journalHead } = player.boot.ledger
@@ -83,6 +86,11 @@ export function outputs(player: Player, { from, max }: Of<'outputs'>): void {
   if (first > 0) player.refuses(['RECORD_UNKNOWN'], () => player.boot.call('outputs', { fromRecord: first - 1, max }))
   player.refuses(['RECORD_UNKNOWN'], () => player.boot.call('outputs', { fromRecord: nextRecord + 1, max }))
   player.refuses(['RECORD_UNKNOWN'], () => player.boot.call('ack', { record: nextRecord }))
+}
+
+/** A ledger takes credits by one route. */
+function isClosed({ state }: Player): boolean {
+  return state.policy.credits !== 'host-trusted'
 }
 
 function note(player: Player, lines: readonly Line[], head: Hash): void {

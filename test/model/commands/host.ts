@@ -26,8 +26,11 @@ export class Host {
   readonly calls: Uint8Array[] = []
   readonly snapshots: Snapshot[] = []
   readonly committed = new Map<Hash, Place>()
+  /** Acts that the enclave took at least once: a run in which all is refused shows nothing. */
+  readonly accepted: Set<string>
 
-  constructor(genesis: Partial<Genesis>) {
+  constructor(genesis: Partial<Genesis>, accepted: Set<string>) {
+    this.accepted = accepted
     this.world = new World(genesis)
     const boot = this.world.begun()
     const { configuration } = boot.instance

@@ -1,31 +1,45 @@
 /** One run: a fresh ledger, the commands in order, the auditor after each, and an honest end. */
 import { expect } from 'chai'
+import type { Genesis } from '../../../enclave/protocol/configuration.ts'
 import { wei } from '../../../enclave/protocol/money.ts'
 import type { Policy } from '../../../enclave/protocol/policy.ts'
 import { anAddress, aPolicy, bitmapHash, FEES, Refused, ROUND } from '../../builders/boot.ts'
 import type { Command, Of } from './commands.ts'
 import { confirm, land, prepare, resign } from './committing.ts'
 import { again, flood, offer, outputs } from './feeding.ts'
+import type { GovernedCommand } from './governed.ts'
+import { adjust, batch, change, credits, drain, policy, register, reset, skipNumbers } from './governing.ts'
 import { Host } from './host.ts'
 import { hostile } from './hostile.ts'
 import { reload, snapshot, wake } from './loading.ts'
 import type { Player } from './player.ts'
+import { rebuild } from './rebuilding.ts'
 
 const COMMAND_SECONDS = 30
 
-export type Setting = { readonly strategy: Policy['strategy'] }
+export type Setting = {
+  readonly genesis: Partial<Genesis>
+  /** Acts that the enclave took, over all runs. */
+  readonly accepted: Set<string>
+}
 
-export function run({ strategy }: Setting, commands: readonly Command[]): void {
-  const host = new Host({
+/** A ledger with a small policy, whose accounts are paid this way. */
+export function aGenesisOf(strategy: Policy['strategy'], over: Partial<Policy> = {}): Partial<Genesis> {
+  return {
     policy: aPolicy({
       strategy,
       cadenceSeconds: 45,
       payoutWeiMax: wei(2n * 10n ** 18n),
       payoutsPerCommitMax: 3,
       backoffSequencesMax: 4,
+      ...over,
     }),
     openings: [{ id: 'late-b', wei: wei(7n * 10n ** 17n), recipient: anAddress(0x77) }],
-  })
+  }
+}
+
+export function run({ genesis, accepted }: Setting, commands: readonly (Command | GovernedCommand)[]): void {
+  const host = new Host(genesis, accepted)
   try {
     for (const command of commands) {
       host.world.nowSeconds += COMMAND_SECONDS
@@ -39,8 +53,11 @@ export function run({ strategy }: Setting, commands: readonly Command[]): void {
 }
 
 /** Gives the boot that was asked for something: no other can have changed. */
-function play(host: Host, command: Command): Player | undefined {
+function play(host: Host, command: Command | GovernedCommand): Player | undefined {
   switch (command.kind) {
+    case 'rebuild':
+      rebuild(host, command)
+      return undefined
     case 'land':
       land(host, command)
       return undefined
@@ -57,7 +74,9 @@ function play(host: Host, command: Command): Player | undefined {
   }
 }
 
-function ask(host: Host, player: Player, command: Exclude<Command, { kind: 'land' | 'reload' | 'tick' }>): void {
+type Asked = Exclude<Command | GovernedCommand, { kind: 'land' | 'reload' | 'tick' | 'rebuild' }>
+
+function ask(host: Host, player: Player, command: Asked): void {
   switch (command.kind) {
     case 'offer':
       return offer(player, command)
@@ -84,6 +103,33 @@ function ask(host: Host, player: Player, command: Exclude<Command, { kind: 'land
     case 'halt':
       if (['active', 'recovering'].includes(player.phase)) player.boot.call('halt', { reason: 'by hand' })
       return
+    default:
+      return sign(host, player, command)
+  }
+}
+
+type Signed = Exclude<GovernedCommand, { kind: 'rebuild' }>
+
+function sign(host: Host, player: Player, command: Signed): void {
+  switch (command.kind) {
+    case 'credits':
+      return credits(host, player, command)
+    case 'batch':
+      return batch(host, player, command)
+    case 'skipNumbers':
+      return skipNumbers(host, player, command)
+    case 'register':
+      return register(host, player, command)
+    case 'change':
+      return change(host, player, command)
+    case 'policy':
+      return policy(host, player, command)
+    case 'adjust':
+      return adjust(host, player, command)
+    case 'drain':
+      return drain(host, player, command)
+    case 'reset':
+      return reset(host, player, command)
   }
 }
 

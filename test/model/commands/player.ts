@@ -56,6 +56,13 @@ export class Player {
     expect(this.fingerprint()).to.equal(before)
   }
 
+  /** The newest input, sent again by a host that lost the reply: the same answer, and nothing counts twice. */
+  repeats(reply: unknown, again: () => unknown): void {
+    const before = this.fingerprint()
+    expect(again()).to.deep.equal(reply)
+    expect(this.fingerprint()).to.equal(before)
+  }
+
   /** Reads what was released since, lost replies and all, and compares the enclave with the auditor's replay. */
   judge(): void {
     this.collect()
@@ -75,7 +82,19 @@ export class Player {
       journalSize: state.journalSize,
       journalHead: toHash(state.journalHead),
       nextPayoutId: state.nextPayoutId,
-    }).to.deep.include(pickOf(ledger))
+      authority: state.authority,
+      logKey: state.logKey,
+      imageDigest: state.imageDigest,
+      policyVersion: state.policyVersion,
+      policyHash: state.policyHash,
+      credits: state.policy.credits,
+      adjustSeq: state.adjustSeq,
+      drainSeq: state.drainSeq,
+    }).to.deep.equal(pickOf(ledger))
+    for (const { reporter, nextSeq, creditedWei } of ledger.reporters) {
+      const use = state.reporters.get(reporter) ?? { nextSeq: 1, creditedWei: 0n }
+      expect([use.nextSeq, use.creditedWei], reporter).to.deep.equal([nextSeq, creditedWei])
+    }
     this.#judgeAccounts()
     this.#judgeHeader()
   }
@@ -119,6 +138,10 @@ export class Player {
 }
 
 function pickOf(ledger: NonNullable<ReturnType<typeof summary>['ledger']>): object {
-  const { ledgerId: _, openings: __, openingsWei: ___, ...rest } = ledger
-  return rest
+  const { epoch, head, sequence, unlanded, accounts, creditedWei, paidWei, reservedWei } = ledger
+  const { journalSize, journalHead, nextPayoutId, authority, logKey, imageDigest } = ledger
+  const { policyVersion, policyHash, credits, adjustSeq, drainSeq } = ledger
+  const money = { accounts, creditedWei, paidWei, reservedWei, journalSize, journalHead, nextPayoutId }
+  const rules = { authority, logKey, imageDigest, policyVersion, policyHash, credits, adjustSeq, drainSeq }
+  return { epoch, head, sequence, unlanded, ...money, ...rules }
 }
