@@ -24,7 +24,7 @@ export function diskEnvironment(root: string, order?: Order): NodeJS.ProcessEnv 
 /** Starts the program that `words` name, with `root` as the folder on the failing disk. */
 export function onLyingDisk(root: string, words: readonly string[], order?: Order): ChildProcess {
   return spawn(process.execPath, ['--import', LYING_DISK, ...words], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: diskEnvironment(root, order),
   })
 }

@@ -15,8 +15,8 @@ import type { Chain } from '../../../host/chain.ts'
 import { openOutbox } from '../../../host/outbox.ts'
 import { callRpc } from '../../../scripts/chain/rpc.ts'
 import { type RunningChain, startChain } from '../../../scripts/chain/start.ts'
-import { chainOf, ether, kill, startWorld, TREASURY_WEI, until, type World } from '../../e2e/pipeline-world.ts'
-import { onLyingDisk } from './child.ts'
+import { chainOf, ether, kill, ROOT, startWorld, TREASURY_WEI, until, type World } from '../../e2e/pipeline-world.ts'
+import { diskEnvironment, LYING_DISK, onLyingDisk } from './child.ts'
 import type { Order } from './orders.ts'
 
 export const CREDIT = '0.001'
@@ -26,18 +26,21 @@ const FINAL_DEPTH_BLOCKS = 2
 /** The broker's word for a ticket that it paid. */
 const PAID_TOPIC = keccak256(stringToHex('WinningTicketTransfer(address,address,uint256)'))
 
-/** `twin` is a second process of the stages. */
-export type Role = 'stages' | 'twin' | 'supervisor'
+/** `workers` are the stages rung by Redis, `stages` the same in a loop, `twin` a second process of these. */
+export type Role = 'stages' | 'twin' | 'workers' | 'supervisor'
 
-const PROGRAMS: { readonly [R in Role]: string } = {
-  stages: 'stage-process.ts',
-  twin: 'stage-process.ts',
-  supervisor: 'supervisor-process.ts',
+const here = (program: string) => (dataDir: string) => [join(import.meta.dirname, program), dataDir]
+const PROGRAMS: { readonly [R in Role]: (dataDir: string) => readonly string[] } = {
+  stages: here('stage-process.ts'),
+  twin: here('stage-process.ts'),
+  workers: (dataDir) => [join(ROOT, 'workers', 'main.ts'), '--data', dataDir, '--stage', 'all'],
+  supervisor: here('supervisor-process.ts'),
 }
 
 export class Machine {
   readonly world: World
   readonly facts: Chain
+  /** Of the moment: it may be killed and come back. */
   chain: RunningChain
   /** Owed to each payee so far. */
   owedWei = 0n
@@ -57,11 +60,8 @@ export class Machine {
 
   /** Starts a part of the machine; the supervisor once its enclave is active, unless it has an order. */
   async start(role: Role, order?: Order): Promise<ChildProcess> {
-    const child = onLyingDisk(
-      this.world.dataDir,
-      [join(import.meta.dirname, PROGRAMS[role]), this.world.dataDir],
-      order,
-    )
+    const { dataDir } = this.world
+    const child = onLyingDisk(dataDir, PROGRAMS[role](dataDir), order)
     this.#children.set(role, child)
     if (role === 'supervisor' && order === undefined) await ready(child)
     return child
@@ -77,6 +77,11 @@ export class Machine {
     const child = this.#children.get(role)
     if (child !== undefined) await kill(child)
     this.#children.delete(role)
+  }
+
+  /** The chain dies where the order says, once it has begun to write what is in the order; undefined: it lives. */
+  async startChain(order?: Order): Promise<void> {
+    this.chain = await startQuickChain(this.world, order)
   }
 
   child(role: Role): ChildProcess {
@@ -167,15 +172,23 @@ async function ready(child: ChildProcess): Promise<void> {
   await Promise.race([once(child, 'message'), ended])
 }
 
-/** The chain of a world with blocks as fast as cells are short. */
-function startQuickChain({ dataDir, chain }: World): Promise<RunningChain> {
-  return startChain({
+/** The chain of a world with blocks as fast as cells are short; with an order, on a disk that fails. */
+async function startQuickChain({ dataDir, chain }: World, order?: Order): Promise<RunningChain> {
+  const own = { ...process.env }
+  if (order !== undefined) {
+    Object.assign(process.env, diskEnvironment(dataDir, order), { NODE_OPTIONS: `--import ${LYING_DISK}` })
+  }
+  // The process is started before the first turn ends: whatever else starts, starts without this environment.
+  const starting = startChain({
     dataDir: join(dataDir, 'chain'),
     port: Number(new URL(chain.url).port),
     blockMs: BLOCK_MS,
     finalDepthBlocks: FINAL_DEPTH_BLOCKS,
     onLine: () => undefined,
   })
+  for (const name of Object.keys(process.env)) if (own[name] === undefined) delete process.env[name]
+  Object.assign(process.env, own)
+  return starting
 }
 
 /** What the broker says it gave each payee, over all blocks. */

@@ -246,6 +246,13 @@ export const CANARY_STEP: Step = whole(
   'canary\\.json',
 )
 
+/** A record of the embedded chain that holds a call to this address. */
+export function chainStep(anchor: string): Step {
+  const begins: Probe = { operation: 'write', path: '^chain/chain\\.log$', text: anchor.replace(/^0x/, '') }
+  const synced: readonly Probe[] = [begins, { operation: 'sync', path: '^chain/chain\\.log$' }]
+  return { name: 'the record of a commit', sources: [], begins, lost: synced, kept: synced }
+}
+
 /** The enclave's own file, in development: a draft, a link that never replaces, the draft gone, the folder. */
 export const KEY_STEP: Step = keyStored()
 

@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { CANARY_QUEUE, PING_JOB, prefixOf } from '../../queues/names.ts'
+import { arm, died } from './disk/child.ts'
+import { Machine } from './disk/machine.ts'
+import { CANARY_STEP, chainStep, FAULTS, type Fault, orderOf, STAGE_STEPS, type Step } from './disk/steps.ts'
+
+const SUITE_MS_MAX = 200_000
+/** Redis answers nobody for so long: longer than any of BullMQ's delays here. */
+const FROZEN_MS = 15_000
+
+/** Steps that name themselves, so that they need no stage: the workers are the production process as it is. */
+const RUNG_STEPS = STAGE_STEPS.filter(({ name }) =>
+  ['the signed attempt in the outbox', 'the note of a settlement'].includes(name),
+).map(({ scene, ...step }) => step)
+
+const TITLES: { readonly [F in Fault]: (name: string) => string } = {
+  before: (name) => `pays each credit once, rung by Redis, when the workers die before ${name}`,
+  after: (name) => `pays each credit once, rung by Redis, when the workers die right after ${name}`,
+  torn: (name) => `pays each credit once, rung by Redis, when the workers die half way through ${name}`,
+  lost: (name) => `pays each credit once, rung by Redis, when the power fails before the disk has ${name}`,
+  repeated: (name) => `pays each credit once, rung by Redis, when the workers die twice right after ${name}`,
+}
+const CHAIN_TITLES: { readonly [F in Fault]: string } = {
+  before: 'pays each credit once when the chain dies before it has written a commit',
+  after: 'pays each credit once when the chain dies with a commit on its disk that nobody was told of',
+  torn: 'pays each credit once when the chain dies half way through writing a commit',
+  lost: 'pays each credit once when the disk of the chain loses a commit that was written and not synced',
+  repeated: 'pays each credit once when the chain dies twice with a commit that nobody was told of',
+}
+
+describe('the real workers, rung by Redis, on a disk that fails', function () {
+  this.timeout(SUITE_MS_MAX)
+  let machine: Machine
+
+  before(async () => {
+    machine = await Machine.start({ stalledIntervalMs: 500 })
+    await machine.start('supervisor')
+    await machine.start('workers')
+    machine.credit()
+    await machine.expectExact()
+  })
+
+  after(() => machine?.stop())
+
+  async function strike(step: Step, fault: Fault, bringAbout: () => unknown): Promise<void> {
+    await arm(machine.child('workers'), orderOf(step, fault, machine.pidsBeside('workers')))
+    await bringAbout()
+    await died(machine.child('workers'), TITLES[fault](step.name))
+    if (fault === 'lost') await machine.start('supervisor')
+    await machine.start('workers')
+  }
+
+  async function expectCell(step: Step, fault: Fault, bringAbout: () => unknown): Promise<void> {
+    await strike(step, fault, bringAbout)
+    if (fault === 'repeated') await strike(step, fault, bringAbout)
+    if (fault === 'lost') await machine.expectNextCommit()
+    await machine.expectExact()
+  }
+
+  for (const step of RUNG_STEPS) {
+    for (const fault of FAULTS) it(TITLES[fault](step.name), () => expectCell(step, fault, () => machine.credit()))
+  }
+
+  for (const fault of FAULTS) {
+    it(TITLES[fault](CANARY_STEP.name), async () => {
+      machine.credit()
+      await expectCell(CANARY_STEP, fault, () => ping(machine))
+    })
+  }
+
+  for (const fault of FAULTS) {
+    it(CHAIN_TITLES[fault], async () => {
+      for (let blow = 0; blow < (fault === 'repeated' ? 2 : 1); blow++) {
+        await machine.chain.stop()
+        await machine.startChain(orderOf(chainStep(machine.world.config.anchor), fault, []))
+        machine.credit()
+        await machine.chain.ended
+        await machine.startChain()
+      }
+      await machine.expectExact()
+    })
+  }
+
+  it('pays each credit once when Redis answers nobody for a while and then goes on', async () => {
+    const pid = machine.world.redis.pid ?? 0
+    process.kill(pid, 'SIGSTOP')
+    machine.credit()
+    await sleep(FROZEN_MS)
+    process.kill(pid, 'SIGCONT')
+    machine.credit()
+    await machine.expectExact()
+  })
+})
+
+/** One canary out of turn. */
+async function ping({ world }: Machine): Promise<void> {
+  const connection = new Redis(world.redis.url)
+  const queue = new Queue(CANARY_QUEUE, { connection, prefix: prefixOf(world.config.shard) })
+  await queue.add(PING_JOB, { shard: world.config.shard })
+  await queue.close()
+  connection.disconnect()
+}
