@@ -3,7 +3,7 @@
  * root and total is computed again when it is read (protocol section 5).
  */
 import { leafHash } from '../protocol/balance-tree.ts'
-import { decodeCbor, encodeCbor } from '../protocol/cbor.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../protocol/cbor.ts'
 import { type Codec, decodeWith, list } from '../protocol/codec.ts'
 import { CodedError, refuse } from '../protocol/errors.ts'
 import { headerHash, PROTOCOL_VERSION } from '../protocol/header.ts'
@@ -11,7 +11,7 @@ import { fromHex, toHash, ZERO_ADDRESS } from '../protocol/ids.ts'
 import { concatBytes } from '../protocol/words.ts'
 import { foldRoot, rebuildForest } from './balance-forest.ts'
 import { newDueIndex } from './due-index.ts'
-import { leafFields, leafOf } from './header-of.ts'
+import { leafFields } from './header-of.ts'
 import { assertConservation } from './invariants.ts'
 import { frontierOf } from './log-frontier.ts'
 import {
@@ -31,20 +31,21 @@ const LENGTH_BYTES = 4
 
 /** The whole state. Legal between requests only. */
 export function encodeSnapshot(state: State): Uint8Array {
-  const accounts = state.accounts.map((account) => withCommitted(state, account))
-  const windows = [...state.paidTo].map(([recipient, window]) => ({ recipient, window }))
   const parts = [
     encodeCbor(headCodec.encode(headOf(state))),
-    ...encodeParts(accountCodec, accounts, ACCOUNTS_PER_PART),
-    ...encodeParts(paidToCodec, windows, WINDOWS_PER_PART),
+    ...encodeParts(state.accounts, ACCOUNTS_PER_PART, (account) => accountCodec.encode(withCommitted(state, account))),
+    ...encodeParts([...state.paidTo], WINDOWS_PER_PART, ([recipient, window]) =>
+      paidToCodec.encode({ recipient, window }),
+    ),
   ]
   return concatBytes(...parts.flatMap((part) => [lengthOf(part), part]))
 }
 
-function encodeParts<T>(codec: Codec<T>, items: readonly T[], perPart: number): Uint8Array[] {
+/** Part by part: a second form of a million accounts at once would be as large as the state. */
+function encodeParts<T>(items: readonly T[], perPart: number, encode: (item: T) => CborValue): Uint8Array[] {
   const parts: Uint8Array[] = []
   for (let from = 0; from < items.length; from += perPart)
-    parts.push(encodeCbor(items.slice(from, from + perPart).map((item) => codec.encode(item))))
+    parts.push(encodeCbor(items.slice(from, from + perPart).map(encode)))
   return parts
 }
 
@@ -109,8 +110,9 @@ export function decodeSnapshot(bytes: Uint8Array): State {
     refuse('VERSION_NEWER', `generation ${PROTOCOL_VERSION} or older`, version)
   const head = decodeWith(headCodec, first, 'STATE_MISMATCH', 'snapshot')
   const windowsAt = 1 + Math.ceil(head.accounts / ACCOUNTS_PER_PART)
-  const accounts = decodeParts(accountCodec, parts.slice(1, windowsAt), head.accounts, ACCOUNTS_PER_PART)
-  const windows = decodeParts(paidToCodec, parts.slice(windowsAt), head.paidTo, WINDOWS_PER_PART)
+  const accounts = readAccounts(head, parts.slice(1, windowsAt))
+  const windows = parts.slice(windowsAt).flatMap((part) => decodePart(paidToCodec, part, WINDOWS_PER_PART))
+  checkCount(head.paidTo, windows.length)
   const state = stateOf(head, accounts, windows)
   proveState(state)
   return state
@@ -128,16 +130,67 @@ function splitParts(bytes: Uint8Array): Uint8Array[] {
   return parts
 }
 
-function decodeParts<T>(codec: Codec<T>, parts: readonly Uint8Array[], count: number, perPart: number): readonly T[] {
-  const items = parts.flatMap((part) =>
-    decodeWith(list(codec, perPart), decodeCbor(part, { canonical: true }), 'STATE_MISMATCH', 'snapshot'),
-  )
-  if (items.length !== count) refuse('STATE_MISMATCH', `${count} items in the parts of a snapshot`, items.length)
-  return items
+function decodePart<T>(codec: Codec<T>, part: Uint8Array, perPart: number): readonly T[] {
+  return decodeWith(list(codec, perPart), decodeCbor(part, { canonical: true }), 'STATE_MISMATCH', 'snapshot')
 }
 
-function stateOf(head: Head, stored: readonly StoredAccount[], windows: readonly StoredWindow[]): State {
-  const accounts = stored.map(({ committed: _, ...fields }, index) => ({ index, ...fields }))
+function checkCount(expected: number, got: number): void {
+  if (got !== expected) refuse('STATE_MISMATCH', `${expected} items in the parts of a snapshot`, got)
+}
+
+type Accounts = Pick<State, 'accounts' | 'byId' | 'touched' | 'forest'>
+
+/** Each account becomes what it is in a state, and a leaf, before the next part is read: what was stored is forgotten at once. */
+function readAccounts(head: Head, parts: readonly Uint8Array[]): Accounts {
+  const accounts: Account[] = []
+  const touched: State['touched'] = new Map()
+  const forest = rebuildForest(head.treeDepth, leavesOf(parts, accounts, touched))
+  checkCount(head.accounts, accounts.length)
+  const byId = new Map<string, Account>()
+  // Account 0 has no id that an input could name.
+  for (let index = 1; index < accounts.length; index++) {
+    const account = accounts[index] as Account
+    byId.set(account.id, account)
+  }
+  return { accounts, byId, touched, forest }
+}
+
+/** The leaves as the newest header has them; what changed since is marked as touched. */
+function* leavesOf(
+  parts: readonly Uint8Array[],
+  accounts: Account[],
+  touched: State['touched'],
+): Generator<Uint8Array, void> {
+  for (const part of parts) {
+    for (const stored of decodePart(accountCodec, part, ACCOUNTS_PER_PART)) {
+      const account = accountOf(stored, accounts.length)
+      accounts.push(account)
+      const committed = stored.committed.length === 0 ? account : (stored.committed[0] ?? undefined)
+      if (committed !== account) touched.set(account.index, committed)
+      if (committed !== undefined) yield leafHash(leafFields(account, committed))
+    }
+  }
+}
+
+/** Field by field, as openAccount makes one: accounts of one shape are read faster than a mixture. */
+function accountOf(stored: StoredAccount, index: number): Account {
+  return {
+    index,
+    id: stored.id,
+    recipient: stored.recipient,
+    creditedWei: stored.creditedWei,
+    paidWei: stored.paidWei,
+    reservedWei: stored.reservedWei,
+    lastSeq: stored.lastSeq,
+    failures: stored.failures,
+    retrySequence: stored.retrySequence,
+    regSeq: stored.regSeq,
+    pending: stored.pending,
+  }
+}
+
+function stateOf(head: Head, read: Accounts, windows: readonly StoredWindow[]): State {
+  const { accounts } = read
   const landed = head.landed[0]
   const header = head.lastHeader
   const sum = (pick: (account: Account) => bigint): bigint =>
@@ -152,10 +205,7 @@ function stateOf(head: Head, stored: readonly StoredAccount[], windows: readonly
     policy: head.policy,
     policyHash: head.policyHash,
     policyVersion: head.policyVersion,
-    accounts,
-    byId: new Map(accounts.slice(1).map((account) => [account.id, account])),
-    touched: new Map(),
-    forest: rebuildForest(head.treeDepth, []),
+    ...read,
     log: frontierOf(head.logSize, head.logFrontier.map(fromHex)),
     lastLeafHash: fromHex(head.lastLeafHash),
     at: head.at,
@@ -183,7 +233,6 @@ function stateOf(head: Head, stored: readonly StoredAccount[], windows: readonly
     drainSeq: head.drainSeq,
   }
   rebuildDue(state)
-  plantLeaves(state, stored)
   return state
 }
 
@@ -204,20 +253,6 @@ function usesOf(
 
 function thawed(window: StoredWindow['window']): Window {
   return window.map((spending) => ({ ...spending }))
-}
-
-/** The tree as the newest header has it; what changed since is marked as touched. */
-function plantLeaves(state: State, stored: readonly StoredAccount[]): void {
-  const leaves: Uint8Array[] = []
-  for (const [index, { id, committed }] of stored.entries()) {
-    if (committed.length === 0) leaves.push(leafHash(leafOf(state, index)))
-    else {
-      const fields = committed[0] ?? undefined
-      state.touched.set(index, fields)
-      if (fields !== undefined) leaves.push(leafHash(leafFields({ index, id }, fields)))
-    }
-  }
-  state.forest = rebuildForest(state.forest.depth, leaves)
 }
 
 function proveState(state: State): void {

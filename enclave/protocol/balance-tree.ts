@@ -5,7 +5,7 @@
 import { assert, CodedError } from './errors.ts'
 import { keccak256 } from './hash.ts'
 import type { Address } from './ids.ts'
-import { fromHex, HASH_BYTES } from './ids.ts'
+import { ADDRESS_BYTES, fromHex, HASH_BYTES, ORCHESTRATOR_ID_BYTES_MAX } from './ids.ts'
 import type { Wei } from './money.ts'
 import { bytesEqual, utf8, WORD_BYTES } from './words.ts'
 
@@ -43,6 +43,15 @@ const LEAF_TYPE = keccak256(utf8('anchorhold/balance/v1'))
 const LEAF_WORDS = 8
 const U64_LIMIT = 2n ** 64n
 
+/** What is hashed is laid out here and read at once: an array for each call would cost as much as the hash. */
+const pair = new Uint8Array(2 * HASH_BYTES)
+const words = new Uint8Array(LEAF_WORDS * WORD_BYTES)
+const view = new DataView(words.buffer)
+words.set(LEAF_TYPE)
+const UTF8_BYTES_PER_UNIT_MAX = 3
+const idBytes = new Uint8Array(UTF8_BYTES_PER_UNIT_MAX * ORCHESTRATOR_ID_BYTES_MAX)
+const encoder = new TextEncoder()
+
 /** The root of a tree of `depth` that holds no account. Shared: never written to. */
 export function emptyRoot(depth: number): Uint8Array {
   const root = EMPTY_ROOTS[depth]
@@ -52,7 +61,7 @@ export function emptyRoot(depth: number): Uint8Array {
 
 /** keccak256 of both children, the smaller one first: nodeHash(a, b) equals nodeHash(b, a). 32 bytes each. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const pair = new Uint8Array(2 * HASH_BYTES)
+  assert(left.length === HASH_BYTES && right.length === HASH_BYTES, 'a node has two hashes of 32 bytes')
   const swapped = isGreater(left, right)
   pair.set(swapped ? right : left)
   pair.set(swapped ? left : right, HASH_BYTES)
@@ -81,7 +90,9 @@ function emptyRoots(): Uint8Array[] {
 
 /** keccak256 of the id's UTF-8, as the leaf holds it: callers that hash an account often keep it. */
 export function orchestratorIdHash(orchestratorId: string): Uint8Array {
-  return keccak256(utf8(orchestratorId))
+  if (orchestratorId.length * UTF8_BYTES_PER_UNIT_MAX > idBytes.length) return keccak256(utf8(orchestratorId))
+  const { written } = encoder.encodeInto(orchestratorId, idBytes)
+  return keccak256(idBytes.subarray(0, written))
 }
 
 /**
@@ -89,15 +100,14 @@ export function orchestratorIdHash(orchestratorId: string): Uint8Array {
  * `idHash` saves hashing an id that the caller has hashed before.
  */
 export function leafHash(leaf: BalanceLeaf, idHash: Uint8Array = orchestratorIdHash(leaf.orchestratorId)): Uint8Array {
-  const words = new Uint8Array(LEAF_WORDS * WORD_BYTES)
-  const view = new DataView(words.buffer)
-  words.set(LEAF_TYPE)
+  const recipient = fromHex(leaf.recipient)
+  assert(idHash.length === HASH_BYTES && recipient.length === ADDRESS_BYTES, 'a leaf has a hash and an address')
   view.setUint32(wordEnd(1) - 4, leaf.index)
   words.set(idHash, wordEnd(1))
-  words.set(fromHex(leaf.recipient), wordEnd(3) - 20)
-  putU128(view, wordEnd(4), leaf.credited)
-  putU128(view, wordEnd(5), leaf.paid)
-  putU128(view, wordEnd(6), leaf.reserved)
+  words.set(recipient, wordEnd(3) - ADDRESS_BYTES)
+  putU128(wordEnd(4), leaf.credited)
+  putU128(wordEnd(5), leaf.paid)
+  putU128(wordEnd(6), leaf.reserved)
   view.setUint16(wordEnd(7) - 6, Math.floor(leaf.lastSeq / 2 ** 32))
   view.setUint32(wordEnd(7) - 4, leaf.lastSeq % 2 ** 32)
   return keccak256(keccak256(words))
@@ -107,9 +117,9 @@ function wordEnd(word: number): number {
   return (word + 1) * WORD_BYTES
 }
 
-function putU128(view: DataView, end: number, value: bigint): void {
+function putU128(end: number, value: bigint): void {
   view.setBigUint64(end - 8, value)
-  if (value >= U64_LIMIT) view.setBigUint64(end - 16, value >> 64n)
+  view.setBigUint64(end - 16, value < U64_LIMIT ? 0n : value >> 64n)
 }
 
 /**
