@@ -4,6 +4,7 @@ import { pursue } from './actors/commit.ts'
 import { advance, prepare } from './actors/driver.ts'
 import { cursorOf, feed } from './actors/feed.ts'
 import { store } from './actors/host.ts'
+import { nextSeqOf } from './actors/reporters.ts'
 import { look } from './actors/view.ts'
 import { type Boot, newBoot } from './boot.ts'
 import { BASE_FEE_WEI } from './chain/chain.ts'
@@ -87,14 +88,18 @@ function work(world: World, boot: Boot): boolean {
     pursue(world, boot, state.unlanded, look(world))
     return false
   }
-  const cursor = cursorOf(world, boot)
-  const isFed = cursor === undefined || linesBetween(cursor, world.journal)?.length === 0
-  const isForked = cursor !== undefined && linesBetween(cursor, world.journal) === undefined
-  if (!isFed && !isForked) {
-    feed(world, boot)
-    return false
+  if (!hasInput(world, boot)) return payNext(world, boot)
+  feed(world, boot)
+  return false
+}
+
+/** A journal that was forked below what is anchored has nothing to say any more. */
+function hasInput(world: World, boot: Boot): boolean {
+  if (boot.instance.state?.policy.credits === 'signed') {
+    return world.governance?.desks.some((desk) => nextSeqOf(boot, desk) <= desk.credits.length) ?? false
   }
-  return payNext(world, boot)
+  const cursor = cursorOf(world, boot)
+  return cursor !== undefined && (linesBetween(cursor, world.journal)?.length ?? 0) > 0
 }
 
 /** Whoever waits for his turn after a failed payout waits for sequences, which bare commits make. */
@@ -117,7 +122,7 @@ function judge(world: World, boot: Boot): void {
   for (const { id, recipient, creditedWei, paidWei, reservedWei } of state.accounts) {
     const owedWei = creditedWei - paidWei - reservedWei
     const isSmall = owedWei < thresholdWei || owedWei < payoutWeiMin
-    const canBePaid = BigInt(recipient) !== 0n
+    const canBePaid = BigInt(recipient) !== 0n && !state.policy.deniedRecipients.includes(recipient)
     claim(PROPERTY, isSmall || !canBePaid, () => `${id} is owed ${owedWei} wei`)
   }
   const receivedWei = [...world.chain.tip.state.receivedWei.values()].reduce((sum, wei) => sum + wei, 0n)

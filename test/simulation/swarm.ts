@@ -60,6 +60,10 @@ const FAULTS = {
   diskTears: 30,
   /** Every sealed blob is lost at once. */
   blobsLost: 5,
+  /** Somebody signs whom the policy does not name, or too few of those whom it names. */
+  forged: 150,
+  /** A reporter loses an event, and gives its number up. */
+  abandoned: 100,
   /** A ledger is begun once more. */
   genesisAgain: 15,
   /** A call is relayed by somebody else's account. */

@@ -12,6 +12,7 @@ import { Chain } from './chain/chain.ts'
 import { BROKER, CHAIN_ID, GUARDIAN, TICKET_VALIDITY_ROUNDS } from './chain/rules.ts'
 import { type CallInfo, FIRST_ROUND, newChainState, type RawTransaction } from './chain/state.ts'
 import type { Checks } from './checkers/checks.ts'
+import { drawGovernance, drawSigner, type Governance, governedPolicy, type Signer } from './governance.ts'
 import { EMPTY_JOURNAL, type JournalNode } from './journal.ts'
 import { type DrawnKeys, drawKeys } from './keys.ts'
 import type { LogNode } from './log-branch.ts'
@@ -25,6 +26,8 @@ export type CommitInfo = {
   readonly header: Header
   readonly hash: Hash
   readonly payouts: readonly Payout[]
+  /** Of the accounts, by index. */
+  readonly ids: readonly string[]
   /** The newest entry that the header covers. */
   readonly node: LogNode
   /** The commit entry itself. */
@@ -59,10 +62,15 @@ export type World = {
   readonly calls: SignedCall[]
   readonly commits: Map<Hash, CommitInfo>
   readonly ids: readonly string[]
+  /** Of every account that has one, or may be registered. */
   readonly recipients: ReadonlyMap<string, Address>
+  /** Null where the policy names nobody. */
+  readonly governance: Governance | undefined
   /** The journal that the honest writer appends to, and every line of every journal by its head. */
   journal: JournalNode
   readonly journals: Map<Hash, JournalNode>
+  /** What the writer meant by a line, by its hash. */
+  readonly lines: Map<Hash, NonNullable<JournalNode['credit']>>
   readonly checks: Checks
   readonly figures: Map<string, number>
   /** Signatures of tickets are checked too, and the chain's steps are kept for the real one. */
@@ -75,6 +83,7 @@ export const ANCHOR = '0x5fbdb2315678afecb367f032d93f642f64180aa3' as Address
 const ETHER_WEI = 10n ** 18n
 const START_SECONDS = 1_800_000_000
 const SALT_BYTES = 8
+const GOVERNED_PERMILLE = 600
 
 export type WorldOptions = { readonly real: boolean; readonly anchor?: Address }
 
@@ -82,8 +91,11 @@ export function newWorld(seed: number, checks: Checks, { real, anchor = ANCHOR }
   const random = new Random(seed)
   const keys = drawKeys(random.split())
   const faults = drawFaults(random.split())
-  const genesis = drawGenesis(random.split(), anchor)
-  const { policy, roster } = genesis
+  const { owners, roster, openings } = drawOwners(random.split())
+  const governance = random.chance(GOVERNED_PERMILLE) ? drawGovernance(random.split(), owners) : undefined
+  const governed = governance === undefined ? {} : governedPolicy(random, governance)
+  const genesis = aGenesis({ policy: drawPolicy(random.split(), anchor, governed), roster, openings })
+  const { policy } = genesis
   const configuration: Configuration = {
     chainId: CHAIN_ID,
     anchor,
@@ -92,8 +104,7 @@ export function newWorld(seed: number, checks: Checks, { real, anchor = ANCHOR }
     role: 'core',
     genesisHash: genesisHash(genesis),
   }
-  const recipients = new Map<string, Address>(roster.map(({ id, recipient }) => [id, recipient]))
-  for (const { id, recipient } of genesis.openings) if (recipient !== null) recipients.set(id, recipient)
+  const recipients = new Map<string, Address>([...owners].map(([id, { address }]) => [id, address]))
   const treasuryWei = random.chance(faults.underfunded) ? ETHER_WEI : 1_000n * ETHER_WEI
   const payable = new Set([...recipients.values(), policy.treasuryOwner])
   const state = newChainState(treasuryWei, payable, roundHashOf(random, FIRST_ROUND))
@@ -121,31 +132,50 @@ export function newWorld(seed: number, checks: Checks, { real, anchor = ANCHOR }
     bootCount: 0,
     calls: [],
     commits: new Map(),
-    ids: [...recipients.keys(), 'late-a', 'late-b', `0x${'ab'.repeat(20)}`],
+    ids: [...recipients.keys(), 'nobody'],
     recipients,
+    governance,
     journal: EMPTY_JOURNAL,
     journals: new Map([[EMPTY_JOURNAL.head, EMPTY_JOURNAL]]),
+    lines: new Map(),
     checks,
     figures: new Map(),
     real,
   }
 }
 
-function drawGenesis(random: Random, anchor: Address): Genesis {
-  const roster = Array.from({ length: 2 + random.below(5) }, (_, at) => ({
-    id: `orch-${at}`,
-    recipient: toHex(random.bytes(20)) as Address,
-  }))
-  // Two accounts may share a recipient: each of them is owed its own credits.
-  if (random.chance(200)) roster.push({ id: 'orch-twin', recipient: (roster[0] as { recipient: Address }).recipient })
-  const openings = random.chance(300)
-    ? [{ id: 'opening', wei: wei(7n * 10n ** 17n), recipient: toHex(random.bytes(20)) as Address }]
-    : []
-  return aGenesis({ policy: drawPolicy(random, anchor), roster, openings })
+type Owners = {
+  readonly owners: Map<string, Signer>
+  readonly roster: { readonly id: string; readonly recipient: Address }[]
+  readonly openings: Genesis['openings']
 }
 
-function drawPolicy(random: Random, anchor: Address): Policy {
+/** Some stand in the roster, some may be registered later, and one id is its owner's address. */
+function drawOwners(random: Random): Owners {
+  const owners = new Map<string, Signer>()
+  const roster = Array.from({ length: 2 + random.below(5) }, (_, at) => {
+    const owner = drawSigner(random)
+    owners.set(`orch-${at}`, owner)
+    return { id: `orch-${at}`, recipient: owner.address }
+  })
+  // Two accounts may share a recipient: each of them is owed its own credits.
+  const twin = owners.get('orch-0')
+  if (random.chance(200) && twin !== undefined) {
+    owners.set('orch-twin', twin)
+    roster.push({ id: 'orch-twin', recipient: twin.address })
+  }
+  const self = drawSigner(random)
+  for (const id of ['late-a', 'late-b']) owners.set(id, drawSigner(random))
+  owners.set(self.address, self)
+  const opening = drawSigner(random)
+  if (!random.chance(300)) return { owners, roster, openings: [] }
+  owners.set('opening', opening)
+  return { owners, roster, openings: [{ id: 'opening', wei: wei(7n * 10n ** 17n), recipient: opening.address }] }
+}
+
+function drawPolicy(random: Random, anchor: Address, governed: Partial<Policy>): Policy {
   return aPolicy({
+    ...governed,
     anchor,
     broker: BROKER,
     strategy: random.pick(['ticket', 'ticket', 'transfer'] as const),
@@ -156,7 +186,7 @@ function drawPolicy(random: Random, anchor: Address): Policy {
     cadenceSeconds: random.pick([0, 60]),
     signaturesPerSequenceMax: random.pick([2, 8]),
     backoffSequencesMax: random.pick([1, 4]),
-    accountsMax: random.pick([9, 10_000]),
+    accountsMax: random.pick([10, 10_000]),
     gasMax: 16_000_000,
   })
 }

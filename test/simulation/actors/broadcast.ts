@@ -61,7 +61,8 @@ function noteCommit(world: World, boot: Boot): CommitInfo {
   while (entry !== undefined && entry.index > header.logSize) entry = entry.parent
   const node = entry?.parent
   claim('no bug', entry !== undefined && node !== undefined, () => 'a commit entry stands in the log')
-  const commit = { boot, header, hash, payouts, node, entry }
+  const ids = (boot.instance.state?.accounts ?? []).map(({ id }) => id)
+  const commit = { boot, header, hash, payouts, ids, node, entry }
   world.commits.set(hash, commit)
   return commit
 }

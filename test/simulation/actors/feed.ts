@@ -1,15 +1,22 @@
 /** Journal lines to an enclave: at its cursor, at a wrong place, or of a journal that was written anew. */
+import { lineHash } from '../../../enclave/core/journal.ts'
 import { type Hash, toHash } from '../../../enclave/protocol/ids.ts'
 import type { Boot } from '../boot.ts'
 import { type JournalNode, linesBetween, writeLine } from '../journal.ts'
 import { count, type World } from '../world.ts'
 import { call } from './host.ts'
+import { feedSigned } from './reporters.ts'
 
 const LINES_PER_CALL_MAX = 6
 const FORK_LINES = 2
+const WRONG_ROUTE_PERMILLE = 20
 
 export function feed(world: World, boot: Boot): void {
-  const { random, faults } = world
+  const { random, faults, governance } = world
+  const isSigned = boot.instance.state?.policy.credits === 'signed'
+  // A closed route is tried now and then.
+  if (governance !== undefined && isSigned !== random.chance(WRONG_ROUTE_PERMILLE))
+    return feedSigned(world, boot, governance)
   const from = cursorOf(world, boot)
   if (from === undefined) return
   const target = random.chance(faults.forkedJournal) ? forkAt(world, from) : world.journal
@@ -60,6 +67,7 @@ function forkAt(world: World, from: JournalNode): JournalNode {
 export function append(world: World, parent: JournalNode): JournalNode {
   const node = writeLine(world.random, parent, world.ids)
   world.journals.set(node.head, node)
+  if (node.credit !== null && node.line !== undefined) world.lines.set(lineHash(node.line), node.credit)
   return node
 }
 

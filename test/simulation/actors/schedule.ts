@@ -1,5 +1,6 @@
 /** Whose turn it is: one actor a step, drawn by weight. */
 import type { World } from '../world.ts'
+import { govern } from './admins.ts'
 import { append } from './feed.ts'
 import { clone, driveClone, garbage, kill, loseBlobs, operate, skewClock, snapshot, tearDisk } from './intruder.ts'
 import {
@@ -14,18 +15,21 @@ import {
   replayCall,
   togglePayable,
 } from './network.ts'
+import { report } from './reporters.ts'
 
 type Turn = { readonly weight: number; readonly act: (world: World) => void }
 
 const LINES_PER_WRITE_MAX = 4
+const REPORTED_PERMILLE = 600
 
-export function schedule({ faults }: World): readonly Turn[] {
+export function schedule({ faults, governance }: World): readonly Turn[] {
   const turns: Turn[] = [
     { weight: 420, act: operate },
     { weight: 250, act: mine },
     { weight: 90, act: write },
     { weight: 40, act: snapshot },
     { weight: 20, act: nextRound },
+    { weight: governance === undefined ? 0 : 60, act: govern },
     { weight: faults.clone > 0 ? 250 : 0, act: driveClone },
     { weight: faults.underfunded > 0 ? 20 : 0, act: fund },
     { weight: faults.killed, act: kill },
@@ -53,8 +57,12 @@ export function takeTurn(world: World, turns: readonly Turn[]): void {
   }
 }
 
-/** The honest writer reports what orchestrators earned. */
+/** Work is done: it is written to the journal, or reported by somebody who signs. */
 function write(world: World): void {
   const lines = 1 + world.random.below(LINES_PER_WRITE_MAX)
-  for (let line = 0; line < lines; line++) world.journal = append(world, world.journal)
+  const { governance } = world
+  for (let line = 0; line < lines; line++) {
+    if (governance !== undefined && world.random.chance(REPORTED_PERMILLE)) report(world, governance)
+    else world.journal = append(world, world.journal)
+  }
 }

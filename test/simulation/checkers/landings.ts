@@ -3,19 +3,19 @@ import type { Committed, SessionOpened, Settled } from '../../../auditor/chain-f
 import { type Address, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import type { Block } from '../chain/chain.ts'
 import type { CallInfo } from '../chain/state.ts'
-import { type JournalNode, linesBetween } from '../journal.ts'
 import { type LogNode, pathBetween } from '../log-branch.ts'
 import { claim } from '../violation.ts'
 import { type CommitInfo, count, type World } from '../world.ts'
+import { type Inputs, inputsAfter } from './inputs.ts'
 
 export type Landing = {
   readonly block: Block
   readonly event: Committed
   readonly settled: Settled | undefined
   readonly commit: CommitInfo
-  readonly journal: JournalNode
-  /** Gross credits of the journal that this header covers, by id. */
-  readonly creditedWei: ReadonlyMap<string, bigint>
+  readonly inputs: Inputs
+  /** Everything paid up to now, by id. */
+  readonly paidWei: ReadonlyMap<string, bigint>
 }
 
 type Seen = { readonly block: Block; readonly landings: number; readonly sessions: readonly Address[] }
@@ -53,7 +53,7 @@ export class Landings {
     }
     this.#seen.push({ block, landings: this.list.length, sessions })
     const newest = this.list.at(-1)
-    if (newest?.block === block) judgePaid(world, newest)
+    if (newest?.block === block) judgeReceived(newest)
   }
 
   #land(world: World, block: Block, call: CallInfo, { next }: { readonly next: string }): void {
@@ -63,9 +63,11 @@ export class Landings {
       | undefined
     const previous = this.list.at(-1)
     const commit = judgeChain(world, event, call, previous)
-    const journal = judgeJournal(world, commit, previous)
-    this.list.push({ block, event, settled, commit, journal, creditedWei: creditsOf(journal, previous) })
-    count(world, settled === undefined ? 'bare commits landed' : 'paying commits landed')
+    const inputs = inputsAfter(world, previous?.inputs, pathBetween(previous?.commit.node, commit.node) ?? [])
+    judgeInputs(commit, inputs)
+    judgeCall(commit, call)
+    const landing = { block, event, settled, commit, inputs }
+    this.list.push({ ...landing, paidWei: paidAfter(world, landing, previous?.paidWei ?? new Map()) })
   }
 }
 
@@ -130,39 +132,51 @@ function judgeTold(world: World, path: readonly LogNode[], previous: Landing | u
   }
 }
 
-/** The landed cursor moves along one journal, line by line. */
-function judgeJournal(world: World, { header }: CommitInfo, previous: Landing | undefined): JournalNode {
-  const node = world.journals.get(header.journalHead)
-  const size = header.journalSize
-  if (node === undefined || node.size !== size)
-    return claimNever('inputs are contiguous', `no journal has head ${header.journalHead} after ${size} lines`)
-  const lines = previous === undefined ? [] : linesBetween(previous.journal, node)
-  if (lines === undefined)
-    return claimNever('inputs are contiguous', `the journal of ${header.sequence} is another one`)
-  return node
+/** The header says of its inputs what the log below it holds. */
+function judgeInputs({ header }: CommitInfo, inputs: Inputs): void {
+  const { journalSize, journalHead, policyVersion } = inputs
+  const same =
+    header.journalSize === journalSize && header.journalHead === journalHead && header.policyVersion === policyVersion
+  claim(
+    'inputs are contiguous',
+    same,
+    () => `header ${header.sequence} covers ${header.journalSize} lines, not ${journalSize}`,
+  )
 }
 
-function creditsOf(journal: JournalNode, previous: Landing | undefined): ReadonlyMap<string, bigint> {
-  const credits = new Map(previous?.creditedWei)
-  const from = previous?.journal.size ?? 0
-  for (let node: JournalNode | undefined = journal; node !== undefined && node.size > from; node = node.parent) {
-    const { credit } = node
-    if (credit !== null) credits.set(credit.id, (credits.get(credit.id) ?? 0n) + credit.wei)
-  }
-  return credits
+/** The calldata that landed pays what the enclave reserved, position by position. */
+function judgeCall({ payouts }: CommitInfo, call: CallInfo): void {
+  const called = [...(call.payouts?.tickets ?? []), ...(call.payouts?.transfers ?? [])]
+  const same =
+    called.length === payouts.length &&
+    payouts.every(({ recipient, wei }, at) => called[at]?.recipient === recipient && called[at]?.amountWei === wei)
+  claim('nobody is paid more than credited', same, () => `the call pays ${called.length} of ${payouts.length} payouts`)
 }
 
-/** Nobody has more out of the treasury than the journal and the openings ever credited to the accounts pinned to him. */
-function judgePaid(world: World, { block, creditedWei }: Landing): void {
-  const owed = new Map<Address, bigint>()
-  for (const [id, recipient] of world.recipients) {
-    const opening = world.genesis.openings.find((one) => one.id === id)?.wei ?? 0n
-    owed.set(recipient, (owed.get(recipient) ?? 0n) + (creditedWei.get(id) ?? 0n) + opening)
+/** No account is paid more than was credited to it, and nobody but those whom it was pinned to. */
+function paidAfter(world: World, landing: Omit<Landing, 'paidWei'>, before: ReadonlyMap<string, bigint>) {
+  const { commit, settled, inputs } = landing
+  const paidWei = new Map(before)
+  for (const [position, { account, recipient, wei }] of commit.payouts.entries()) {
+    if (((settled?.bitmap ?? 0n) >> BigInt(position)) % 2n === 0n) continue
+    const id = commit.ids[account] ?? ''
+    const sum = (paidWei.get(id) ?? 0n) + wei
+    const most = inputs.creditedWei.get(id) ?? 0n
+    claim('nobody is paid more than credited', sum <= most, () => `${id} has ${sum} wei of ${most}`)
+    const isPinned =
+      account === 0 ? recipient === inputs.treasuryOwner : inputs.recipients.get(id)?.has(recipient) === true
+    claim('nobody else is paid', isPinned, () => `${recipient} is paid for ${id}`)
+    paidWei.set(id, sum)
   }
-  for (const [recipient, paidWei] of block.state.receivedWei) {
-    const most = owed.get(recipient) ?? 0n
-    claim('nobody is paid more than credited', paidWei <= most, () => `${recipient} has ${paidWei} wei of ${most}`)
-  }
+  count(world, settled === undefined ? 'bare commits landed' : 'paying commits landed')
+  return paidWei
+}
+
+/** What left the treasury is what was paid. */
+function judgeReceived({ block, paidWei }: Landing): void {
+  const sum = (values: Iterable<bigint>): bigint => [...values].reduce((total, wei) => total + wei, 0n)
+  const [received, paid] = [sum(block.state.receivedWei.values()), sum(paidWei.values())]
+  claim('money is conserved', received === paid, () => `${received} wei received, ${paid} wei paid`)
 }
 
 function claimNever(property: string, told: string): never {

@@ -1,0 +1,187 @@
+/** What a quorum, a registrar or the owner of a recipient signs; and the same with too few of them, or strangers. */
+import {
+  adjustStruct,
+  changeRecipientStruct,
+  drainStruct,
+  policyChangeStruct,
+  registerStruct,
+} from '../../../enclave/protocol/credit.ts'
+import { isAddress, toHash, ZERO_ADDRESS } from '../../../enclave/protocol/ids.ts'
+import { wei } from '../../../enclave/protocol/money.ts'
+import { type Policy, policyCodec, policyHash } from '../../../enclave/protocol/policy.ts'
+import type { Answer, Boot } from '../boot.ts'
+import { drawSigner, type Governance, quorumOf, type Signer, signStruct } from '../governance.ts'
+import { claim } from '../violation.ts'
+import { count, type World } from '../world.ts'
+import { call } from './host.ts'
+
+const GWEI = 10n ** 9n
+const AMOUNT_GWEI_MAX = 600_000_000
+const LIFE_SECONDS = 1_000_000_000
+const ETHER_WEI = 10n ** 18n
+
+export function govern(world: World): void {
+  const { governance, random, boots } = world
+  const active = boots.filter(({ instance }) => instance.phase === 'active' && instance.state !== undefined)
+  if (governance === undefined || active.length === 0) return
+  const boot = random.pick(active)
+  switch (random.below(6)) {
+    case 0:
+      return adjust(world, boot, governance)
+    case 1:
+      return drain(world, boot, governance)
+    case 2:
+      return setPolicy(world, boot, governance)
+    case 3:
+      return changeRecipient(world, boot, governance)
+    default:
+      return register(world, boot, governance)
+  }
+}
+
+/** Signatures that suffice, or in a hostile world some that do not. */
+function signatures(
+  world: World,
+  governance: Governance,
+  struct: Uint8Array,
+): { list: Uint8Array[]; isWhole: boolean } {
+  const { random, faults, chain } = world
+  const signers = quorumOf(random, governance)
+  const isWhole = !random.chance(faults.forged)
+  const chosen = isWhole ? signers : spoil(world, governance, signers)
+  return { list: chosen.map((signer) => signStruct(chain.rules.ledger, struct, signer)), isWhole }
+}
+
+function spoil({ random }: World, { stranger }: Governance, signers: readonly Signer[]): Signer[] {
+  const [first] = signers as [Signer]
+  switch (random.below(4)) {
+    case 0:
+      return signers.slice(1)
+    case 1:
+      return [first, first]
+    case 2:
+      return [...signers].reverse()
+    default:
+      return [first, stranger].sort((left, right) => (left.address < right.address ? -1 : 1))
+  }
+}
+
+function note(world: World, governance: Governance, what: string, isWhole: boolean): void {
+  if (isWhole) governance.signed.add(what)
+  count(world, `${what.split(' ')[0]}${isWhole ? '' : ' forged'}`)
+}
+
+function judge(answer: Answer | undefined, isWhole: boolean, what: string): void {
+  claim('only who is named may act', isWhole || answer?.kind !== 'result', () => `${what} was taken`)
+}
+
+function notAfterOf(world: World, { instance }: Boot): number {
+  return Math.max(instance.state?.at ?? 0, world.nowSeconds) + LIFE_SECONDS
+}
+
+function drawWei(world: World): bigint {
+  return BigInt(1 + world.random.below(AMOUNT_GWEI_MAX)) * GWEI
+}
+
+function adjust(world: World, boot: Boot, governance: Governance): void {
+  const { random, ids } = world
+  const adjustSeq = (boot.instance.state?.adjustSeq ?? 0) + 1
+  const deltaWei = random.chance(500) ? drawWei(world) : -drawWei(world)
+  const fields = { adjustSeq, orchestratorId: random.pick(ids), reasonHash: toHash(random.bytes(32)) }
+  const message = { ledgerId: boot.instance.ledgerId, ...fields, deltaWei, notAfter: notAfterOf(world, boot) }
+  const { list, isWhole } = signatures(world, governance, adjustStruct(message))
+  note(world, governance, `adjust ${adjustSeq} ${fields.orchestratorId} ${deltaWei}`, isWhole)
+  const { ledgerId: _, ...wire } = message
+  judge(call(world, boot, 'adjust', { ...wire, deltaWei: `${deltaWei}`, signatures: list }), isWhole, 'an adjustment')
+}
+
+function drain(world: World, boot: Boot, governance: Governance): void {
+  const drainSeq = (boot.instance.state?.drainSeq ?? 0) + 1
+  const amountWei = wei(drawWei(world))
+  const notAfter = notAfterOf(world, boot)
+  const message = { ledgerId: boot.instance.ledgerId, drainSeq, amountWei, notAfter }
+  const { list, isWhole } = signatures(world, governance, drainStruct(message))
+  note(world, governance, `drain ${drainSeq} ${amountWei}`, isWhole)
+  const answer = call(world, boot, 'drain', { drainSeq, amountWei: `${amountWei}`, notAfter, signatures: list })
+  judge(answer, isWhole, 'a drain')
+}
+
+function setPolicy(world: World, boot: Boot, governance: Governance): void {
+  const { state } = boot.instance
+  if (state === undefined) return
+  const policy = changedPolicy(world, state.policy)
+  const version = state.policyVersion + 1
+  const notAfter = notAfterOf(world, boot)
+  const change = { version, prevPolicyHash: state.policyHash, policyHash: policyHash(policy), notAfter }
+  const struct = policyChangeStruct({ ledgerId: boot.instance.ledgerId, ...change })
+  const { list, isWhole } = signatures(world, governance, struct)
+  note(world, governance, `policy ${change.policyHash}`, isWhole)
+  const wire = { version, policy: policyCodec.encode(policy), prevPolicyHash: state.policyHash, notAfter }
+  judge(call(world, boot, 'set_policy', { ...wire, signatures: list }), isWhole, 'a policy')
+}
+
+function changedPolicy({ random, recipients }: World, policy: Policy): Policy {
+  switch (random.below(4)) {
+    case 0:
+      return { ...policy, payoutWeiMax: wei(random.pick([1n, 2n, 3n]) * ETHER_WEI) }
+    case 1:
+      return { ...policy, cadenceSeconds: random.pick([0, 30, 60]), payoutsPerCommitMax: random.pick([2, 7, 50]) }
+    case 2: {
+      const denied = policy.deniedRecipients.length > 0 ? [] : [random.pick([...recipients.values()])]
+      return { ...policy, deniedRecipients: denied }
+    }
+    default:
+      return { ...policy, credits: 'signed' }
+  }
+}
+
+/** By a registrar and the recipient, or by the recipient alone where the id is its address. */
+function register(world: World, boot: Boot, governance: Governance): void {
+  const { random, ids } = world
+  const { state, ledgerId, ledger } = boot.instance
+  const id = random.pick(ids)
+  const owner = governance.owners.get(id)
+  if (owner === undefined || state === undefined) return
+  const regSeq = (state.byId.get(id)?.regSeq ?? 0) + 1
+  const message = { orchestratorId: id, recipient: owner.address, regSeq, notAfter: notAfterOf(world, boot) }
+  const struct = registerStruct({ ledgerId, ...message })
+  const isWhole = !random.chance(world.faults.forged)
+  const alone = isAddress(id) && random.chance(500)
+  const registrar = isWhole ? (governance.registrars[0] as Signer) : governance.stranger
+  note(world, governance, `register ${id} ${owner.address}`, isWhole || alone)
+  const answer = call(world, boot, 'register', {
+    ...message,
+    recipientSignature: signStruct(ledger, struct, owner),
+    registrarSignature: alone ? null : signStruct(ledger, struct, registrar),
+  })
+  judge(answer, isWhole || alone, 'a registration')
+}
+
+/** Waits a hundred sequences, which is longer than a world lives: nobody is ever paid at the new address. */
+function changeRecipient(world: World, boot: Boot, governance: Governance): void {
+  const { random, ids } = world
+  const { state, ledgerId, ledger } = boot.instance
+  const id = random.pick(ids)
+  const account = state?.byId.get(id)
+  const owner = governance.owners.get(id)
+  if (account === undefined || owner === undefined || account.recipient === ZERO_ADDRESS) return
+  const to = drawSigner(random)
+  const message = {
+    orchestratorId: id,
+    from: owner.address,
+    to: to.address,
+    regSeq: account.regSeq + 1,
+    notAfter: notAfterOf(world, boot),
+  }
+  const struct = changeRecipientStruct({ ledgerId, ...message })
+  const byOwner = random.chance(600)
+  const { list, isWhole } = byOwner ? { list: [], isWhole: true } : signatures(world, governance, struct)
+  note(world, governance, `change ${id} ${to.address}`, isWhole)
+  const answer = call(world, boot, 'change_recipient', {
+    ...message,
+    fromSignature: byOwner ? signStruct(ledger, struct, owner) : null,
+    toSignature: signStruct(ledger, struct, to),
+    signatures: list,
+  })
+  judge(answer, isWhole, 'a change of recipient')
+}

@@ -1,0 +1,183 @@
+/** What a landed log takes in, held against what was really written, reported and signed: in order, once, and by whom. */
+import { nextJournalHead } from '../../../enclave/core/journal.ts'
+import type { Entry } from '../../../enclave/protocol/entry.ts'
+import { type Address, fromHex, type Hash, toHash, ZERO_ADDRESS } from '../../../enclave/protocol/ids.ts'
+import type { DeskCredit } from '../governance.ts'
+import type { LogNode } from '../log-branch.ts'
+import { claim } from '../violation.ts'
+import type { World } from '../world.ts'
+
+const CONTIGUOUS = 'inputs are contiguous'
+const MEANT = 'inputs mean what was said'
+const NAMED = 'only who is named may act'
+
+/** As of a landed header. */
+export type Inputs = {
+  journalSize: number
+  journalHead: Hash
+  policyVersion: number
+  treasuryOwner: Address
+  adjustSeq: number
+  drainSeq: number
+  readonly sequences: Map<Address, number>
+  /** Gross credits by id; the drains under the empty one. */
+  readonly creditedWei: Map<string, bigint>
+  /** To whom each account may be paid. */
+  readonly recipients: Map<string, Set<Address>>
+}
+
+type Of<T extends Entry['type']> = Extract<Entry, { type: T }>['body']
+
+export function inputsAfter(world: World, before: Inputs | undefined, path: readonly LogNode[]): Inputs {
+  const inputs = before === undefined ? newInputs(world) : copyOf(before)
+  for (const { entry } of path) take(world, inputs, entry)
+  return inputs
+}
+
+function newInputs({ genesis }: World): Inputs {
+  const { policy, journalSize, journalHead } = genesis
+  return {
+    journalSize,
+    journalHead,
+    policyVersion: 1,
+    treasuryOwner: policy.treasuryOwner,
+    adjustSeq: 0,
+    drainSeq: 0,
+    sequences: new Map(),
+    creditedWei: new Map(),
+    recipients: new Map(),
+  }
+}
+
+function copyOf(inputs: Inputs): Inputs {
+  const { sequences, creditedWei, recipients } = inputs
+  const sets = [...recipients].map(([id, set]) => [id, new Set(set)] as const)
+  return { ...inputs, sequences: new Map(sequences), creditedWei: new Map(creditedWei), recipients: new Map(sets) }
+}
+
+function take(world: World, inputs: Inputs, entry: Entry): void {
+  switch (entry.type) {
+    case 'register':
+      return takeRegister(world, inputs, entry.body)
+    case 'credit':
+      return takeCredit(world, inputs, entry.body)
+    case 'credits':
+      return takeBatch(world, inputs, entry.body)
+    case 'adjust':
+      return takeAdjust(world, inputs, entry.body)
+    case 'refuse':
+      return takeRefuse(world, inputs, entry.body)
+    case 'policy':
+      claim(CONTIGUOUS, entry.body.version === inputs.policyVersion + 1, () => `policy ${entry.body.version}`)
+      claimSigned(world, `policy ${entry.body.policyHash}`)
+      inputs.policyVersion = entry.body.version
+      inputs.treasuryOwner = entry.body.policy.treasuryOwner
+  }
+}
+
+function claimSigned({ governance }: World, what: string): void {
+  claim(NAMED, governance?.signed.has(what) === true, () => `${what} was never signed`)
+}
+
+function takeRegister(world: World, inputs: Inputs, body: Of<'register'>): void {
+  const { id, recipient, source } = body
+  if (source === 'change') return claimSigned(world, `change ${id} ${recipient}`)
+  const inGenesis = source === 'roster' || source === 'opening'
+  if (inGenesis) claim(MEANT, world.recipients.get(id) === recipient, () => `${id} begins with ${recipient}`)
+  else claimSigned(world, `register ${id} ${recipient}`)
+  pin(inputs, id, recipient)
+}
+
+function pin({ recipients }: Inputs, id: string, recipient: Address): void {
+  recipients.set(id, (recipients.get(id) ?? new Set()).add(recipient))
+}
+
+function add({ creditedWei }: Inputs, id: string, wei: bigint): void {
+  creditedWei.set(id, (creditedWei.get(id) ?? 0n) + wei)
+}
+
+function takeCredit(world: World, inputs: Inputs, body: Of<'credit'>): void {
+  const { id, wei } = body
+  if (body.source === 'journal') {
+    const meant = world.lines.get(body.hash)
+    claim(MEANT, meant?.id === id && meant.wei === wei, () => `line ${body.line} credits ${wei} wei to ${id}`)
+    takeLine(inputs, body)
+  } else if (body.source === 'signed') {
+    takeNumbers(inputs, body.reporter, body.rseq, 1)
+    claimReported(world, body.reporter, body.rseq, body)
+    if (body.recipient !== ZERO_ADDRESS) pin(inputs, id, body.recipient)
+  } else {
+    const opening = world.genesis.openings.find((one) => one.id === id)
+    claim(MEANT, opening?.wei === wei, () => `${id} opens with ${wei} wei`)
+  }
+  add(inputs, id, wei)
+}
+
+function takeLine(inputs: Inputs, { line, hash }: { readonly line: number; readonly hash: Hash }): void {
+  claim(CONTIGUOUS, line === inputs.journalSize, () => `line ${line} after ${inputs.journalSize} lines`)
+  inputs.journalSize++
+  inputs.journalHead = toHash(nextJournalHead(fromHex(inputs.journalHead), fromHex(hash)))
+}
+
+function takeNumbers({ sequences }: Inputs, reporter: Address, first: number, count: number): void {
+  const expected = sequences.get(reporter) ?? 1
+  claim(CONTIGUOUS, first === expected, () => `number ${first} of ${reporter}, not ${expected}`)
+  sequences.set(reporter, first + count)
+}
+
+type Said = { readonly id: string; readonly wei: bigint; readonly recipient: Address; readonly eventId: string }
+
+function claimReported(world: World, reporter: Address, rseq: number, said: Said): void {
+  const desk = world.governance?.desks.find(({ address }) => address === reporter)
+  const credit: DeskCredit | undefined = desk?.credits[rseq - 1]
+  const same =
+    credit?.orchestratorId === said.id &&
+    credit.amountWei === said.wei &&
+    credit.recipient === said.recipient &&
+    credit.eventId === said.eventId
+  claim(MEANT, same, () => `number ${rseq} of ${reporter} credits ${said.wei} wei to ${said.id}`)
+}
+
+function takeBatch(world: World, inputs: Inputs, body: Of<'credits'>): void {
+  const first = body.firstSeq + body.from
+  takeNumbers(inputs, body.reporter, first, body.credits.length)
+  for (const [at, credit] of body.credits.entries()) {
+    claimReported(world, body.reporter, first + at, credit)
+    if (credit.code !== null) continue
+    add(inputs, credit.id, credit.wei)
+    if (credit.recipient !== ZERO_ADDRESS) pin(inputs, credit.id, credit.recipient)
+  }
+}
+
+function takeAdjust(world: World, inputs: Inputs, body: Of<'adjust'>): void {
+  switch (body.source) {
+    case 'journal':
+      return takeLine(inputs, body)
+    case 'quorum':
+      claim(CONTIGUOUS, body.adjustSeq === inputs.adjustSeq + 1, () => `adjustment ${body.adjustSeq}`)
+      claimSigned(world, `adjust ${body.adjustSeq} ${body.id} ${body.delta}`)
+      inputs.adjustSeq = body.adjustSeq
+      if (body.delta > 0n) add(inputs, body.id, body.delta)
+      return
+    case 'drain':
+      claim(CONTIGUOUS, body.drainSeq === inputs.drainSeq + 1, () => `drain ${body.drainSeq}`)
+      claimSigned(world, `drain ${body.drainSeq} ${body.wei}`)
+      inputs.drainSeq = body.drainSeq
+      add(inputs, '', body.wei)
+  }
+}
+
+function takeRefuse(world: World, inputs: Inputs, body: Of<'refuse'>): void {
+  switch (body.source) {
+    case 'journal':
+      return takeLine(inputs, body)
+    case 'signed':
+      return takeNumbers(inputs, body.reporter, body.rseq, 1)
+    case 'skipped': {
+      const desk = world.governance?.desks.find(({ address }) => address === body.reporter)
+      const isSigned = desk?.skips.has(`${body.fromSeq} ${body.toSeq}`) === true
+      claim(NAMED, isSigned, () => `numbers ${body.fromSeq} to ${body.toSeq} were never given up`)
+      takeNumbers(inputs, body.reporter, body.fromSeq, body.toSeq - body.fromSeq + 1)
+    }
+  }
+}
