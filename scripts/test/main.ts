@@ -1,5 +1,5 @@
 /**
- * Runs the test suites one after another and ends with one line: `N passed, N failed`.
+ * Runs the test suites, two at a time where there are two cores, and ends with one line: `N passed, N failed`.
  *
  *   npm test                              every suite but the slow ones
  *   npm test -- --suite unit --grep wei   some suites, some titles
@@ -9,6 +9,7 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { lastLine, sum } from './count.ts'
+import { type RunOne, runLanes } from './lanes.ts'
 import { runSuite, type SuiteResult } from './run.ts'
 import { type FoundSuite, findSuites } from './suites.ts'
 
@@ -48,13 +49,8 @@ function readWords(args: string[]): Words | undefined {
 async function runAll(suites: readonly FoundSuite[], grep: string | undefined): Promise<SuiteResult[]> {
   const stop = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
-  const results: SuiteResult[] = []
-  for (const suite of suites) {
-    if (stop.signal.aborted) break
-    say(`\n== ${suite.name} (${suite.files.length} files)`)
-    results.push(await runSuite(suite, { root: ROOT, grep, signal: stop.signal }))
-  }
-  return results
+  const runOne: RunOne = (suite, heard) => runSuite(suite, { root: ROOT, grep, signal: stop.signal, say: heard })
+  return runLanes(suites, runOne, { say, stop: stop.signal })
 }
 
 function report(results: readonly SuiteResult[], left: readonly FoundSuite[]): number {

@@ -14,7 +14,13 @@ export type SuiteResult = {
   readonly complaints: readonly string[]
 }
 
-export type RunOptions = { readonly root: string; readonly grep: string | undefined; readonly signal: AbortSignal }
+export type RunOptions = {
+  readonly root: string
+  readonly grep: string | undefined
+  readonly signal: AbortSignal
+  /** Hears each line of the suite's output. */
+  readonly say: (line: string) => void
+}
 
 const SUITE_MS_MAX = 15 * 60_000
 const EXIT_GRACE_MS = 10_000
@@ -27,7 +33,7 @@ export async function runSuite(suite: FoundSuite, options: RunOptions): Promise<
   const child = start(suite, options)
   const stop = () => endGroup(child, 'SIGTERM')
   options.signal.addEventListener('abort', stop, { once: true })
-  const seen = await follow(child)
+  const seen = await follow(child, options.say)
   options.signal.removeEventListener('abort', stop)
   const complaints = judge(seen, options.grep !== undefined)
   const left = await leftRunning(child)
@@ -50,7 +56,7 @@ function start(suite: FoundSuite, { root, grep }: RunOptions): ChildProcess {
   })
 }
 
-async function follow(child: ChildProcess): Promise<Seen> {
+async function follow(child: ChildProcess, say: (line: string) => void): Promise<Seen> {
   const seen: Seen = { counts: NONE, counted: false, code: null, late: undefined }
   const end = (late: 'hung' | 'lingered') => () => {
     seen.late = late
@@ -58,6 +64,7 @@ async function follow(child: ChildProcess): Promise<Seen> {
   }
   let clock = setTimeout(end('hung'), SUITE_MS_MAX)
   readLines(child, (line) => {
+    say(line)
     const count = readCount(line)
     if (count === undefined) return
     seen.counts = { ...seen.counts, [count.kind]: count.tests }
@@ -75,7 +82,6 @@ async function follow(child: ChildProcess): Promise<Seen> {
 function readLines(child: ChildProcess, eat: (line: string) => void): void {
   if (child.stdout === null) return
   createInterface({ input: child.stdout }).on('line', (line) => {
-    process.stdout.write(`${line}\n`)
     eat(line)
   })
 }

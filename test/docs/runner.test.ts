@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect } from 'chai'
@@ -93,13 +93,25 @@ describe('the test runner', function () {
     expect(livingMembers(Number(readFileSync(file, 'utf8')))).to.deep.equal([])
   })
 
-  it('ends the running suite and starts no other when it is told to stop', async () => {
-    plant(tree, 'test/unit/a.test.ts', "describe('a', () => { it('waits', (done) => { setTimeout(done, 9_000) }) })")
-    plant(tree, 'test/model/b.test.ts', PASSES)
+  it('ends the running suites and starts no other when it is told to stop', async () => {
+    const waits = "describe('a', () => { it('waits', (done) => { setTimeout(done, 9_000) }) })"
+    const suites = ['unit', 'vectors', 'model', 'faults']
+    for (const [at, name] of suites.entries()) plant(tree, `test/${name}/a.test.ts`, waits.replace("'a'", `'${at}'`))
     const runner = spawn(process.execPath, ['scripts/test/main.ts'], { cwd: tree, stdio: ['ignore', 'pipe', 'ignore'] })
     const lines = await linesUntilStopped(runner)
-    expect(lines.filter((line) => line.startsWith('== '))).to.deep.equal(['== unit (1 files)'])
-    expect(lines.at(-1)).to.equal('0 passed, 1 failed')
+    const lanes = Math.min(2, availableParallelism())
+    expect(lines.filter((line) => line.startsWith('== '))).to.deep.equal(
+      suites.slice(0, lanes).map((name) => `== ${name} (1 files)`),
+    )
+    expect(lines.at(-1)).to.equal(`0 passed, ${lanes} failed`)
+  })
+
+  it('gives the output of suites that run side by side one after the other', () => {
+    plant(tree, 'test/unit/a.test.ts', "describe('a', () => { it('is slow', (done) => { setTimeout(done, 1_500) }) })")
+    plant(tree, 'test/vectors/b.test.ts', PASSES)
+    const { stdout } = spawnSync(process.execPath, ['scripts/test/main.ts'], { cwd: tree, encoding: 'utf8' })
+    const heads = stdout.split('\n').filter((line) => line.startsWith('== ') || line.includes('✔'))
+    expect(heads.map((line) => line.trim().split(' ')[1])).to.deep.equal(['unit', 'is', 'vectors', 'holds', 'holds'])
   })
 })
 
