@@ -26,7 +26,7 @@ export function pathsOf(root: string): DataPaths {
   return {
     root,
     config: join(root, 'host.json'),
-    policy: join(root, 'policy.json'),
+    policy: join(root, 'control', 'policy.json'),
     keys: join(root, 'keys'),
     nextKeyFile: join(root, 'keys', 'next.json'),
     keyFile: join(root, 'keys', 'keys.json'),

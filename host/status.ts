@@ -6,6 +6,7 @@ import type { Address } from '../enclave/protocol/ids.ts'
 import type { LedgerStatus, StatusResult } from '../enclave/protocol/method-results.ts'
 import type { Phase } from '../enclave/protocol/methods.ts'
 import { formatEther, type Wei, wei } from '../enclave/protocol/money.ts'
+import { policyHash } from '../enclave/protocol/policy.ts'
 import { readKeyFile } from './boot.ts'
 import type { AnchorFacts, RoundFacts } from './chain.ts'
 import type { Context } from './context.ts'
@@ -48,6 +49,7 @@ export type TroubleCode =
   | 'HEAD'
   | 'CANARY'
   | 'RECIPIENTS'
+  | 'POLICY'
 
 /** A canary older than this means that no job is consumed. */
 export const CANARY_AGE_MS_MAX = 60_000
@@ -100,6 +102,7 @@ type Facts = Omit<HostStatus, 'troubles'>
 function troublesOf(facts: Facts, context: Context): Trouble[] {
   return [
     ...enclaveTroubles(facts),
+    ...policyTroubles(facts, context),
     ...chainTroubles(facts, context),
     ...moneyTroubles(facts, context),
     ...stageTroubles(facts),
@@ -134,6 +137,13 @@ function enclaveTroubles({ enclave, agrees, ledger }: Facts): Trouble[] {
       action: 'Register their recipients; their credits wait and are not lost.',
     })
   return troubles
+}
+
+function policyTroubles({ ledger }: Facts, { policy, config }: Context): Trouble[] {
+  if (ledger === undefined || ledger.policyHash === policyHash(policy)) return []
+  const detail = `the host paces itself by policy ${policyHash(policy)}, version ${ledger.policyVersion} in force is ${ledger.policyHash}`
+  const action = `Put the policy in force into ${config.paths.policy}, as JSON, and start the workers and the supervisor again.`
+  return [{ code: 'POLICY', detail, action }]
 }
 
 function chainTroubles({ anchor, round, enclave }: Facts, { policy, config }: Context): Trouble[] {

@@ -51,7 +51,12 @@ function statusRows(
   }
   const stopped = flags.length === 0 ? 'none' : flags.map(({ stage, code }) => `${stage} (${code})`).join(', ')
   rows.push(
-    ['journal', `${journal.lines ?? '?'} lines read of ${journal.path}, ${journal.bytes} bytes`],
+    [
+      'journal',
+      ledger?.credits === 'signed'
+        ? `closed after ${journal.lines} lines: this ledger takes credits that reporters sign`
+        : `${journal.lines ?? '?'} lines read of ${journal.path}, ${journal.bytes} bytes`,
+    ],
     ['public log', `${published.size} entries`],
     ['open calls', `${openCalls}`],
     ['stopped', stopped],

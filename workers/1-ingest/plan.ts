@@ -5,6 +5,8 @@ export type IngestFacts = {
   readonly phase: Phase
   /** A flag in DATA/control keeps this stage still. */
   readonly stopped: boolean
+  /** The route that the policy in force leaves open: on a signed ledger the journal's end is final [G17]. */
+  readonly credits: 'host-trusted' | 'signed'
   /** Lines that the ledger has consumed, and the head it has after them. */
   readonly journalSize: number
   readonly journalHead: string
@@ -13,7 +15,7 @@ export type IngestFacts = {
 }
 
 export type IngestDecision =
-  | { readonly kind: 'wait'; readonly why: 'stopped' | 'phase' }
+  | { readonly kind: 'wait'; readonly why: 'stopped' | 'phase' | 'route' }
   | { readonly kind: 'read' }
   /** The journal is not the one that was read before. Never repaired: the shard's intake stops [S26]. */
   | { readonly kind: 'fork'; readonly line: number; readonly why: 'truncated' | 'rewritten' }
@@ -21,6 +23,7 @@ export type IngestDecision =
 export function planIngest(facts: IngestFacts): IngestDecision {
   if (facts.stopped) return { kind: 'wait', why: 'stopped' }
   if (facts.phase !== 'active') return { kind: 'wait', why: 'phase' }
+  if (facts.credits === 'signed') return { kind: 'wait', why: 'route' }
   if (facts.file.kind === 'short') return { kind: 'fork', line: facts.file.lines, why: 'truncated' }
   if (facts.file.head !== facts.journalHead) return { kind: 'fork', line: facts.journalSize, why: 'rewritten' }
   return { kind: 'read' }

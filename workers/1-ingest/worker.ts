@@ -2,7 +2,7 @@
  * Journal lines into the enclave. Order: 1 apply_events, 2 records stored and acknowledged, 3 ring prepare. A crash
  * before 2 is healed from `outputs`; the line cursor is the enclave's, so nothing is applied twice.
  */
-import { assertNever, CodedError } from '../../enclave/protocol/errors.ts'
+import { assertNever, CodedError, isCoded } from '../../enclave/protocol/errors.ts'
 import type { ApplyEventsResult } from '../../enclave/protocol/method-results.ts'
 import type { Context } from '../../host/context.ts'
 import { type Batch, type JournalReader, openJournal } from '../../host/journal.ts'
@@ -28,6 +28,7 @@ export function openIngest(context: Context, ring: Ring) {
       if (batch === undefined) return 'idle'
       const startMs = context.now()
       const answer = await apply(context, batch)
+      if (answer === undefined) return 'idle'
       linesMax = nextBatchLines(linesMax, context.now() - startMs)
       return perform(context, journal, look.session, answer, ring)
     },
@@ -42,19 +43,22 @@ async function gather(context: Context, journal: JournalReader) {
   if (phase === 'active' && session !== undefined && firstUnacknowledged < nextRecord)
     await context.records.heal(session)
   const { journalSize, journalHead } = ledger ?? { journalSize: 0, journalHead: '' }
-  const live = !stopped && phase === 'active'
+  const credits = ledger?.credits ?? 'host-trusted'
+  const live = !stopped && phase === 'active' && credits === 'host-trusted'
   const file = live ? await journal.seek(journalSize) : { kind: 'short' as const, lines: 0 }
-  return { session: session ?? '', facts: { phase, stopped, journalSize, journalHead, file } }
+  return { session: session ?? '', facts: { phase, stopped, credits, journalSize, journalHead, file } }
 }
 
-function apply(context: Context, batch: Batch): Promise<ApplyEventsResult> {
+/** Undefined when a new policy has closed the journal's route since we looked. */
+async function apply(context: Context, batch: Batch): Promise<ApplyEventsResult | undefined> {
   const { firstIndex, head, lines } = batch
-  return context.enclave.call('apply_events', {
-    firstIndex,
-    head,
-    lines: [...lines],
-    receipts: context.config.receipts,
-  })
+  try {
+    const { receipts } = context.config
+    return await context.enclave.call('apply_events', { firstIndex, head, lines: [...lines], receipts })
+  } catch (error) {
+    if (isCoded(error, 'ROUTE_CLOSED')) return undefined
+    throw error
+  }
 }
 
 async function perform(

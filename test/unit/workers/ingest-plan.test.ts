@@ -10,6 +10,7 @@ import {
 const honest: IngestFacts = {
   phase: 'active',
   stopped: false,
+  credits: 'host-trusted',
   journalSize: 7,
   journalHead: '0xaa',
   file: { kind: 'at', head: '0xaa' },
@@ -31,6 +32,11 @@ describe('plan of ingest', () => {
       'names a shorter file a fork, at its end',
       { file: { kind: 'short', lines: 3 } },
       { kind: 'fork', line: 3, why: 'truncated' },
+    ],
+    [
+      'leaves the journal of a signed ledger alone, whatever the file holds',
+      { credits: 'signed', file: { kind: 'short', lines: 0 } },
+      { kind: 'wait', why: 'route' },
     ],
     ['names another head a fork', { file: { kind: 'at', head: '0xab' } }, { kind: 'fork', line: 7, why: 'rewritten' }],
     [
