@@ -37,7 +37,8 @@ describe('a reader of foreign bytes', () => {
     it(`${target.name}: ${target.claim}`, async function () {
       this.timeout((SECONDS_MAX + 120) * MS_PER_SECOND)
       const report = await watched.play(taskOf(target))
-      expect(complaint(report)).to.equal(undefined)
+      const told = complaint(report)
+      if (told !== undefined) throw new Error(told)
       expect(report.inputs).to.equal(taskOf(target).inputs)
       expect(report.outcomes[ACCEPTED], 'accepted').to.be.above(0)
       if (target.oneOutcome !== true) expect(Object.keys(report.outcomes), 'refused too').to.have.length.above(1)

@@ -4,10 +4,17 @@ import { Worker } from 'node:worker_threads'
 import type { Report, Task } from './lane.ts'
 import { inputOn, look, newSlate, openSlate } from './slate.ts'
 
+export type WatchLimits = {
+  readonly inputMsMax: number
+  readonly heapMegabytesMax: number
+  /** What the process may grow by within one task: buffers lie outside of every heap. */
+  readonly growthMegabytesMax: number
+}
+
 /** Generous, since other work shares the processor: an honest input takes a millisecond, and the slowest a few seconds. */
-export const INPUT_MS_MAX = 60_000
-export const HEAP_MEGABYTES_MAX = 768
+export const WATCH_LIMITS: WatchLimits = { inputMsMax: 60_000, heapMegabytesMax: 768, growthMegabytesMax: 2_048 }
 const POLL_MS = 250
+const BYTES_PER_MEGABYTE = 1_048_576
 
 export type Watched = {
   /** Plays one task. A hang or a death is a report with a failure; the next task gets a new thread. */
@@ -15,11 +22,11 @@ export type Watched = {
   close(): Promise<void>
 }
 
-export function openWatched(): Watched {
+export function openWatched(limits: WatchLimits = WATCH_LIMITS): Watched {
   let thread: Thread | undefined
   return {
     play: async (task) => {
-      thread ??= newThread()
+      thread ??= newThread(limits)
       const report = await thread.play(task)
       if (!thread.alive()) thread = undefined
       return report
@@ -37,7 +44,7 @@ type Thread = {
   readonly end: () => Promise<unknown>
 }
 
-function newThread(): Thread {
+function newThread(limits: WatchLimits): Thread {
   const buffer = newSlate()
   const slate = openSlate(buffer)
   let alive = true
@@ -45,7 +52,7 @@ function newThread(): Thread {
     workerData: buffer,
     // What a target prints, as for --help, is nobody's.
     stdout: true,
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES_MAX },
+    resourceLimits: { maxOldGenerationSizeMb: limits.heapMegabytesMax },
   })
   worker.once('exit', () => {
     alive = false
@@ -56,7 +63,7 @@ function newThread(): Thread {
   })
   const play = async (task: Task): Promise<Report> => {
     const watching = new AbortController()
-    const hung = untilStuck(() => look(slate), watching.signal)
+    const hung = untilStuck(() => look(slate), limits, watching.signal)
     const died = deathOf(worker, watching.signal)
     worker.postMessage(task)
     const came = once(worker, 'message', { signal: watching.signal }).then(([report]) => report as Report)
@@ -73,18 +80,24 @@ function newThread(): Thread {
   return { play, alive: () => alive, end: () => worker.terminate() }
 }
 
-/** Resolves when one input has been under way for INPUT_MS_MAX. */
-function untilStuck(seen: () => { count: number; playing: boolean }, signal: AbortSignal): Promise<string> {
+/** Resolves when one input has been under way for too long, or when the process has grown too large. */
+function untilStuck(
+  seen: () => { count: number; playing: boolean },
+  { inputMsMax, growthMegabytesMax }: WatchLimits,
+  signal: AbortSignal,
+): Promise<string> {
   return new Promise((resolve) => {
     let last = seen().count
     let sinceMs = performance.now()
+    const bytesMax = process.memoryUsage.rss() + growthMegabytesMax * BYTES_PER_MEGABYTE
     const timer = setInterval(() => {
       const { count, playing } = seen()
+      if (process.memoryUsage.rss() > bytesMax) resolve(`grew by more than ${growthMegabytesMax} MiB of memory`)
       if (count !== last || !playing) {
         last = count
         sinceMs = performance.now()
-      } else if (performance.now() - sinceMs > INPUT_MS_MAX) {
-        resolve(`a hang: the input had not been read after ${INPUT_MS_MAX} ms`)
+      } else if (performance.now() - sinceMs > inputMsMax) {
+        resolve(`a hang: the input had not been read after ${inputMsMax} ms`)
       }
     }, POLL_MS)
     signal.addEventListener('abort', () => clearInterval(timer), { once: true })

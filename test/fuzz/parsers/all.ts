@@ -7,6 +7,7 @@ import { LOG } from './log.ts'
 import { REBUILD } from './rebuild.ts'
 import { REQUESTS } from './requests.ts'
 import { RPC } from './rpc.ts'
+import { SAMPLES } from './samples.ts'
 import { SEALED } from './sealed.ts'
 import { SETTING_TARGETS } from './settings.ts'
 import { SOCKET } from './socket.ts'
@@ -27,5 +28,5 @@ export const TARGETS: readonly Target[] = [
 ]
 
 export function findTarget(name: string): Target | undefined {
-  return TARGETS.find((target) => target.name === name)
+  return [...TARGETS, ...SAMPLES].find((target) => target.name === name)
 }

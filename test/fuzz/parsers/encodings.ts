@@ -47,7 +47,7 @@ const JSON_TRAPS = [
 const cbor: Target = {
   name: 'cbor',
   claim: 'reads CBOR so that encoding gives the same meaning, and the same bytes where they are canonical',
-  inputs: 40_000,
+  inputs: 30_000,
   seeds: () => [...EXAMPLES, BYTES_INSIDE, BIG_INSIDE].map((value) => encodeCbor(value)),
   generate: randomBytes,
   mutate: changeInside,
@@ -71,7 +71,7 @@ function sameAgain(value: CborValue): void {
 const json: Target = {
   name: 'strict-json',
   claim: 'reads JSON as a reader does that looks at each character, and refuses what two readers could disagree about',
-  inputs: 30_000,
+  inputs: 20_000,
   seeds: () => [...EXAMPLES.map((value) => bytesOf(JSON.stringify(value))), ...JSON_TRAPS.map(bytesOf)],
   generate: (dice) => bytesOf(jsonSoup(dice)),
   mutate: changeInside,
@@ -140,7 +140,7 @@ function jsonSoup(dice: Dice): string {
 const message: Target = {
   name: 'message',
   claim: 'reads a message so that writing it again, in either encoding, says the same',
-  inputs: 30_000,
+  inputs: 15_000,
   seeds: () => [
     ...EXAMPLES.map((value) => bytesOf(JSON.stringify(value))),
     ...EXAMPLES.map((value) => encodeCbor(value)),
@@ -200,7 +200,7 @@ const FRAME_BYTES_MAX_HERE = 256
 const frames: Target = {
   name: 'frames',
   claim: 'cuts a stream into the same frames however it arrives, and holds no more than what has arrived',
-  inputs: 30_000,
+  inputs: 10_000,
   seeds: () => [
     streamOf([bytesOf('{}')]),
     streamOf([new Uint8Array(0), new Uint8Array(FRAME_BYTES_MAX_HERE), bytesOf('x')]),

@@ -45,7 +45,7 @@ function anAmount(dice: Dice): string {
 const amount: Target = {
   name: 'amount',
   claim: 'reads an amount as another reader does that moves the point in the text, and refuses what that one refuses',
-  inputs: 40_000,
+  inputs: 30_000,
   seeds: () =>
     [
       '1',
@@ -168,7 +168,7 @@ const bench = { current: undefined as JournalBench | undefined }
 const line: Target = {
   name: 'journal-line',
   claim: 'turns each complete line into one entry, a credit or a refusal with a code, and the auditor agrees',
-  inputs: 15_000,
+  inputs: 8_000,
   seeds: LINES,
   mutate: changeLine,
   run: (input) => {
@@ -185,7 +185,7 @@ const line: Target = {
 const splitter: Target = {
   name: 'line-splitter',
   claim: 'cuts a journal into the same lines however it arrives, hashes each, and keeps none that is too long',
-  inputs: 10_000,
+  inputs: 1_000,
   seeds: () => [
     bytesOf('a\nbc\n\n'),
     bytesOf('unfinished'),

@@ -47,7 +47,7 @@ export function entriesOfEachType(): Uint8Array[] {
 const entry: Target = {
   name: 'entry',
   claim: 'reads an entry of the log only from the bytes that encoding it gives',
-  inputs: 25_000,
+  inputs: 15_000,
   seeds: entriesOfEachType,
   mutate: changeInside,
   run: (input) =>
@@ -158,7 +158,7 @@ const replay: Target = {
   name: 'replay',
   claim:
     'replays any list of entries with a code or a finding, and two replays that share nothing agree on what is clean',
-  inputs: 1_500,
+  inputs: 600,
   seeds: () => [packed(HONEST_LOG), packed(HONEST_LOG.slice(0, 6)), packed(entriesOfEachType()), governedLog()],
   mutate: changeLog,
   run: (input) => {

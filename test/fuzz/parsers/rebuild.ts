@@ -33,7 +33,7 @@ const CLAIMED = { head: foldHead(unlanded.hash, 1n), epoch: 1, bitmap: BITMAP sa
 const rebuild: Target = {
   name: 'rebuild',
   claim: 'makes a ledger of the very log that is anchored, and of no other',
-  inputs: 250,
+  inputs: 100,
   seeds: () => [packed(ANCHORED), packed(boot.entries), packed(ANCHORED.slice(0, 9))],
   mutate: changeLog,
   run: (input): Outcome => {

@@ -97,7 +97,7 @@ const QUESTIONS: readonly ((chain: Chain) => Promise<unknown>)[] = [
 const hostRpc: Target = {
   name: 'rpc-host',
   claim: 'tells the host what an endpoint answers in the types it works with, or refuses the endpoint with a code',
-  inputs: 1_500,
+  inputs: 800,
   seeds: () => QUESTIONS.map((_, at) => Uint8Array.of(at)),
   generate: (dice) =>
     Uint8Array.of(dice.below(QUESTIONS.length), ...packed(Array.from({ length: 1 + dice.below(3) }, () => aLie(dice)))),
@@ -148,7 +148,7 @@ const audit: Target = {
   name: 'audit',
   claim:
     'ends every audit with a report or a code, and calls no log clean that says anything else than what was anchored',
-  inputs: 400,
+  inputs: 250,
   seeds: () => [HONEST_FILES],
   generate: (dice) =>
     Uint8Array.from([...HONEST_FILES, ...packed(Array.from({ length: 1 + dice.below(2) }, () => aLie(dice)))]),

@@ -60,7 +60,7 @@ const KNOWN = [...HONEST.whole.deltas, ...HONEST.late.snapshot, HONEST.clone].ma
 const chain: Target = {
   name: 'sealed-chain',
   claim: 'opens no record but one that was sealed, and no order but the one they were sealed in',
-  inputs: 15_000,
+  inputs: 8_000,
   seeds: () => [
     packed(HONEST.whole.deltas),
     packed([...HONEST.late.snapshot, ...HONEST.late.deltas]),
@@ -125,7 +125,7 @@ const SNAPSHOT = encodeSnapshot(aFullLog().state)
 const snapshot: Target = {
   name: 'snapshot',
   claim: 'reads a snapshot whose every root is what its own header says, or names what is wrong',
-  inputs: 1_500,
+  inputs: 800,
   seeds: () => [SNAPSHOT],
   mutate: changePart,
   run: (input) => {
@@ -194,7 +194,7 @@ function oldBlob(): Uint8Array {
 const oldSealed: Target = {
   name: 'old-blob',
   claim: 'opens the sealed state of the replaced core under its key alone, and never half of it',
-  inputs: 1_500,
+  inputs: 800,
   seeds: () => [oldBlob()],
   run: (input) => {
     const isOwn = (): boolean => Buffer.from(textOf(input), 'base64').equals(Buffer.from(textOf(oldBlob()), 'base64'))

@@ -80,7 +80,7 @@ const policy: Target = {
 const genesisFile: Target = {
   name: 'genesis-file',
   claim: 'reads a genesis file or refuses it with a code, whatever stands in it',
-  inputs: 4_000,
+  inputs: 2_000,
   seeds: () => [jsonOf(aGenesis())],
   mutate: changeInside,
   run: (input) =>
@@ -116,7 +116,7 @@ const VARIABLES = [
 const hostConfig: Target = {
   name: 'host-config',
   claim: "reads the host's settings so that they read as the same again, or names the field that is wrong",
-  inputs: 4_000,
+  inputs: 2_000,
   seeds: () => [
     packed([jsonOf(SETTINGS)]),
     packed([
@@ -152,7 +152,7 @@ const ROSTER = { 'orch-0': anAddress(0x10), é: anAddress(0x11) }
 const roster: Target = {
   name: 'roster',
   claim: 'reads a roster as ids with an address each, or refuses it whole',
-  inputs: 4_000,
+  inputs: 2_000,
   seeds: () => [jsonOf(ROSTER), bytesOf('{}')],
   mutate: changeInside,
   run: (input) =>
@@ -174,7 +174,7 @@ let imports = 0
 const cutOver: Target = {
   name: 'import',
   claim: 'takes an old installation over whole, or refuses with a code and writes nothing',
-  inputs: 1_000,
+  inputs: 400,
   seeds: () => [
     packed([
       jsonOf(aPolicy()),
@@ -236,7 +236,7 @@ const WORDS = [
 const options: Target = {
   name: 'start-words',
   claim: 'understands the words behind npm start, or says which it does not',
-  inputs: 6_000,
+  inputs: 3_000,
   seeds: () =>
     [['--once'], ['--data', 'x', '--port', '80'], ['--journal', 'j', '--roster', 'r', '--fresh']].map((words) =>
       packed(words.map(bytesOf)),
@@ -253,7 +253,7 @@ const options: Target = {
 const job: Target = {
   name: 'job',
   claim: 'takes a job that names a shard and nothing else, and refuses any other with its code',
-  inputs: 25_000,
+  inputs: 5_000,
   seeds: () =>
     ['{"shard":0}', '{"shard":255}', '{"shard":256}', '{"shard":1,"more":1}', '[]', 'null', '1'].map(bytesOf),
   generate: (dice) => bytesOf(nested(dice)),

@@ -37,7 +37,7 @@ function aStream(dice: Dice): Uint8Array {
 const socket: Target = {
   name: 'socket',
   claim: 'answers each whole frame of a stream that comes in any pieces, and the honest client beside it',
-  inputs: 1_000,
+  inputs: 300,
   seeds: () => [
     encodeFrame(bytesOf('{"method":"status","params":{}}')),
     aStream(newDice(1)),

@@ -140,7 +140,7 @@ type Said = { out: string; err: string }
 const cli: Target = {
   name: 'cli',
   claim: 'ends every command line with exit code 0, 1 or 2, and says why in one line with a code',
-  inputs: 400,
+  inputs: 200,
   seeds: () => LINES.map(inputOf),
   generate: (dice) => inputOf(Array.from({ length: dice.below(6) }, () => dice.pick(WORDS))),
   mutate: changeLine,
@@ -210,7 +210,7 @@ const AUDITOR_LINE = ['--rpc', 'not-a-url', '--anchor', anAddress(1), '--log', '
 const auditor: Target = {
   name: 'auditor-words',
   claim: 'ends an audit that cannot be made with exit code 2 and says why',
-  inputs: 2_000,
+  inputs: 600,
   seeds: () => [['--help'], AUDITOR_LINE, [...AUDITOR_LINE, '--json']].map((words) => packed(words.map(bytesOf))),
   generate: (dice) => packed(Array.from({ length: dice.below(7) }, () => bytesOf(dice.pick(AUDITOR_WORDS)))),
   mutate: (dice, input) => {
