@@ -1,3 +1,4 @@
+import { wei } from '../../enclave/protocol/money.ts'
 import { arm, died } from './disk/child.ts'
 import { Machine } from './disk/machine.ts'
 import { FAULTS, type Fault, orderOf, STAGE_STEPS, type Step } from './disk/steps.ts'
@@ -11,6 +12,8 @@ const TITLES: { readonly [F in Fault]: (name: string) => string } = {
   lost: (name) => `pays each credit once, and audits clean, when the power fails before the disk has ${name}`,
   repeated: (name) => `pays each credit once, and audits clean, when two processes come back and repeat ${name}`,
 }
+
+const READY = STAGE_STEPS.find(({ name }) => name === 'the mark that the attempt may go out') as Step
 
 describe('the stages on a disk that fails', function () {
   this.timeout(SUITE_MS_MAX)
@@ -35,6 +38,18 @@ describe('the stages on a disk that fails', function () {
     await died(machine.child('stages'), TITLES[fault](step.name))
   }
 
+  /** A commit that was about to pay, and is mined over an empty treasury. */
+  async function strikeAfterRevert(step: Step, fault: Fault): Promise<void> {
+    await arm(machine.child('stages'), orderOf(READY, 'after', []))
+    machine.credit()
+    await died(machine.child('stages'), READY.name)
+    const { treasuryWei } = await machine.facts.facts(machine.world.authority)
+    await machine.setTreasury(wei(0n))
+    await machine.start('stages', orderOf(step, fault, machine.pidsBeside('stages')))
+    await died(machine.child('stages'), TITLES[fault](step.name))
+    await machine.setTreasury(treasuryWei)
+  }
+
   async function comeBack(fault: Fault): Promise<void> {
     if (fault === 'lost') await machine.start('supervisor')
     await machine.start('stages')
@@ -44,7 +59,7 @@ describe('the stages on a disk that fails', function () {
   for (const step of STAGE_STEPS) {
     for (const fault of FAULTS) {
       it(TITLES[fault](step.name), async () => {
-        await strike(step, fault)
+        await (step.followsRevert ? strikeAfterRevert(step, fault) : strike(step, fault))
         await comeBack(fault)
         if (fault === 'lost') await machine.expectNextCommit()
         await machine.expectExact()

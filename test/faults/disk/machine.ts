@@ -107,6 +107,10 @@ export class Machine {
     this.owedWei += BigInt(rounds) * ether(CREDIT)
   }
 
+  async setTreasury(amountWei: bigint): Promise<void> {
+    await callRpc(this.chain.url, 'hardhat_setBalance', [this.world.config.anchor, `0x${amountWei.toString(16)}`])
+  }
+
   async ledger(): Promise<LedgerStatus | undefined> {
     return (await this.world.status())?.ledger
   }

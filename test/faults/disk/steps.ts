@@ -21,6 +21,8 @@ export type Step = {
   readonly rounds?: number
   /** What happened is beyond the machine: power fails after it, since nothing on the disk undoes it. */
   readonly isOutOfHand?: boolean
+  /** A commit is ready and would pass; then the treasury is empty, and it is mined and reverts. */
+  readonly followsRevert?: boolean
   /** Only a process that has just started comes here. */
   readonly isFirstOfProcess?: boolean
 }
@@ -48,7 +50,7 @@ export function orderOf(step: Step, fault: Fault, pidsBeside: readonly number[])
 
 const ADDRESS = '0x[0-9a-f]{40}'
 const FRAME = ['host/frame-log.ts write', 'host/frame-log.ts sync', 'host/records.ts persist']
-const WHOLE_FILE = ['host/durable-file.ts writeDurably', 'host/durable-file.ts syncFolder']
+const WHOLE_FILE = ['writeDurably', 'makeFolder', 'syncFolder'].map((name) => `host/durable-file.ts ${name}`)
 const OUTBOX_LINE = ['host/outbox.ts openOutbox', 'host/outbox.ts append', 'host/outbox.ts appendText']
 
 type Place = Pick<Step, 'name' | 'sources' | 'scene' | 'rounds' | 'isFirstOfProcess'>
@@ -104,7 +106,11 @@ export const STAGE_STEPS: readonly Step[] = [
   line(
     {
       name: 'the receipts of journal lines',
-      sources: ['host/receipts.ts storeReceipts', 'host/durable-file.ts appendLines'],
+      sources: [
+        'host/receipts.ts storeReceipts',
+        'host/durable-file.ts appendLines',
+        'workers/1-ingest/worker.ts perform',
+      ],
       scene: 'ingest',
     },
     'receipts',
@@ -113,7 +119,7 @@ export const STAGE_STEPS: readonly Step[] = [
   whole(
     {
       name: 'the index of the journal',
-      sources: ['host/journal-index.ts save'],
+      sources: ['host/journal-index.ts indexFile'],
       scene: 'ingest',
       isFirstOfProcess: true,
     },
@@ -129,8 +135,12 @@ export const STAGE_STEPS: readonly Step[] = [
     '"kind":"attempt"',
   ),
   outboxLine('the mark that the attempt may go out', 'ready', 'prepare', 'host/commits.ts markReady'),
-  sent('the broadcast of a commit', 'host/chain.ts send', 'broadcast'),
+  sent('the broadcast of a commit', 'broadcast'),
   outboxLine('the place where a commit landed', 'landed', 'confirm', 'workers/4-confirm/stories.ts noteLanding'),
+  {
+    ...outboxLine('the mark of a mined revert', 'reverted', 'confirm', 'workers/4-confirm/stories.ts noteReverts'),
+    followsRevert: true,
+  },
   frame({ name: 'the sealed delta of a settlement', sources: [], scene: 'confirm' }, 'sealed'),
   frame({ name: 'the public entries of a settlement', sources: [], scene: 'confirm' }, 'audit/pending'),
   outboxLine('the note of a settlement', 'settled', 'confirm', 'workers/4-confirm/worker.ts settle'),
@@ -159,9 +169,9 @@ export const STAGE_STEPS: readonly Step[] = [
 ]
 
 /** A signed call on its way to the chain: from here on, all that it rests on must be on the disk. */
-function sent(name: string, source: string, scene?: string): Step {
+function sent(name: string, scene?: string): Step {
   const begins: Probe = { operation: 'send', path: '', text: 'eth_sendRawTransaction' }
-  const place = { name, sources: [source], ...(scene === undefined ? {} : { scene }) }
+  const place = { name, sources: [], ...(scene === undefined ? {} : { scene }) }
   return { ...place, begins, lost: [begins], kept: [begins], isOutOfHand: true }
 }
 
@@ -225,7 +235,7 @@ function snapshotDropped(): Step {
   return { name, sources, begins, torn: [begins, removed], lost: [begins, folder], kept: [begins, removed] }
 }
 
-const CONTROL = ['host/control.ts set', 'host/control.ts record', 'host/control.ts clear']
+const CONTROL = ['host/control.ts openControl']
 
 /** Small files on which no wei rests: they are whole or absent, and the next writer is not hindered. */
 export const CONTROL_STEPS: readonly Step[] = [
@@ -241,7 +251,7 @@ export const CONTROL_STEPS: readonly Step[] = [
 ]
 
 export const CANARY_STEP: Step = whole(
-  { name: 'the note of the newest canary', sources: ['workers/canary.ts note'] },
+  { name: 'the note of the newest canary', sources: ['workers/canary.ts startCanary'] },
   'control/',
   'canary\\.json',
 )
@@ -295,5 +305,20 @@ export const BOOT_STEPS: readonly Step[] = [
     OPEN_FILE,
     '"kind":"ready"',
   ),
-  sent('the broadcast of an opening', 'host/chain.ts send'),
+  sent('the broadcast of an opening'),
+]
+
+/** Calls that remove what lives no longer than a process: nothing of them is ever read back. */
+export const UNKEPT: readonly string[] = [
+  'enclave/shell/endpoint.ts removeStaleSocket',
+  'host/enclave-process.ts startEnclave',
+]
+
+export const ALL_STEPS: readonly Step[] = [
+  ...STAGE_STEPS,
+  ...BOOT_STEPS,
+  ...SNAPSHOT_STEPS,
+  ...CONTROL_STEPS,
+  CANARY_STEP,
+  KEY_STEP,
 ]
