@@ -3,7 +3,7 @@
 import type { GetLogsReturnType, PublicClient } from 'viem'
 import { createPublicClient, decodeFunctionData, hexToBytes, http, parseAbi } from 'viem'
 import { ANCHOR_ABI } from '../enclave/protocol/anchor-abi.ts'
-import { CodedError } from '../enclave/protocol/errors.ts'
+import { CodedError, isCoded } from '../enclave/protocol/errors.ts'
 import type { Address, Hash } from '../enclave/protocol/ids.ts'
 import { parsePayouts } from '../enclave/protocol/ticket.ts'
 import type { AnchorEvent, BrokerEvent, Call, ChainFacts, TreasuryStep, Where } from './chain-facts.ts'
@@ -19,6 +19,8 @@ const RPC_TIMEOUT_MS = 30_000
 const RPC_ATTEMPTS_MAX = 3
 /** Halving a range of blocks this often leaves one block of any chain. */
 const HALVINGS_MAX = 40
+/** Of one kind of event: an endpoint that refuses all but single blocks would be asked for each block of the chain. */
+const QUESTIONS_MAX = 200_000
 
 export type ChainOptions = {
   readonly rpcUrl: string
@@ -125,14 +127,20 @@ async function inHalves<T>(
   range: Range,
   ask: (range: Range) => Promise<readonly T[]>,
   halvings = 0,
+  budget = { left: QUESTIONS_MAX },
 ): Promise<readonly T[]> {
+  if (--budget.left < 0)
+    throw new CodedError(
+      'RPC_FAILED',
+      `expected all events within ${QUESTIONS_MAX} questions; name a later block to start from`,
+    )
   try {
     return await ask(range)
   } catch (error) {
-    if (range.from >= range.to || halvings >= HALVINGS_MAX) throw error
+    if (range.from >= range.to || halvings >= HALVINGS_MAX || isCoded(error)) throw error
     const middle = Math.floor((range.from + range.to) / 2)
-    const left = await inHalves({ from: range.from, to: middle }, ask, halvings + 1)
-    return [...left, ...(await inHalves({ from: middle + 1, to: range.to }, ask, halvings + 1))]
+    const left = await inHalves({ from: range.from, to: middle }, ask, halvings + 1, budget)
+    return [...left, ...(await inHalves({ from: middle + 1, to: range.to }, ask, halvings + 1, budget))]
   }
 }
 
