@@ -8,7 +8,7 @@ import { LogNode } from './log-branch.ts'
 import type { Random } from './random.ts'
 import type { Mark, SealedRecord } from './sealed.ts'
 import { claim, Violation } from './violation.ts'
-import type { SignedCall, World } from './world.ts'
+import { count, type SignedCall, type World } from './world.ts'
 
 export type Boot = {
   readonly number: number
@@ -31,6 +31,20 @@ export type Reply = any
 export type Answer =
   | { readonly kind: 'result'; readonly result: Reply }
   | { readonly kind: 'refused'; readonly code: string }
+
+/** Inputs that a host sends again when it is not sure. */
+const REPEATED: ReadonlySet<string> = new Set([
+  'apply_events',
+  'credit_signed',
+  'credit_batch',
+  'skip_sequence',
+  'register',
+  'change_recipient',
+  'set_policy',
+  'adjust',
+  'drain',
+  'confirm_payout',
+])
 
 type Released = { readonly record: number; readonly sealed: Uint8Array; readonly entries: readonly Uint8Array[] }
 
@@ -66,7 +80,8 @@ export function newBoot(world: World, isHonest: boolean): Boot {
 export function ask(world: World, boot: Boot, method: string, params: object): Answer {
   const before = digestOf(boot.instance)
   const request = encodeMessage({ method, params: params as Message }, 'cbor')
-  const { message } = decodeMessage(answer(boot.instance, request))
+  const reply = answer(boot.instance, request)
+  const { message } = decodeMessage(reply)
   const { error, result } = message as { error?: { code: string; message: string }; result?: Reply }
   if (error !== undefined) {
     claim('no bug', error.code !== 'INTERNAL', () => `${method} answered INTERNAL: ${error.message}`)
@@ -75,7 +90,29 @@ export function ask(world: World, boot: Boot, method: string, params: object): A
   }
   observe(world, boot, (result.records ?? result.released ?? []) as Released[])
   world.checks.changed.add(boot)
+  const isWriting = (result.records?.length ?? 0) > 0
+  if (REPEATED.has(method) && world.random.chance(world.faults.repeated))
+    repeat(world, boot, method, { request, reply, isWriting })
   return { kind: 'result', result }
+}
+
+/** The same bytes once more, as of a host that never saw the reply: the same bytes come back, and nothing counts twice. */
+function repeat(
+  world: World,
+  boot: Boot,
+  method: string,
+  {
+    request,
+    reply,
+    isWriting,
+  }: { readonly request: Uint8Array; readonly reply: Uint8Array; readonly isWriting: boolean },
+): void {
+  const before = digestOf(boot.instance)
+  const again = answer(boot.instance, request)
+  count(world, 'repeated')
+  const property = 'a repeated input counts once'
+  claim(property, digestOf(boot.instance) === before, () => `${method} changed something twice`)
+  claim(property, !isWriting || bytesEqual(again, reply), () => `${method} was answered in another way`)
 }
 
 /** Sends bytes that are no request of ours. Whatever comes back has to be a refusal that changed nothing, or a reply. */

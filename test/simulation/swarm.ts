@@ -8,6 +8,8 @@ import type { Random } from './random.ts'
 const FAULTS = {
   /** A reply never reaches the host; the enclave has acted. */
   lostReply: 60,
+  /** A request is sent twice. */
+  repeated: 100,
   /** The enclave's process dies. */
   killed: 20,
   /** Another enclave is started on some blob. */

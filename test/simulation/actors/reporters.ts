@@ -43,7 +43,8 @@ export function feedSigned(world: World, boot: Boot, governance: Governance): vo
   const desk = random.pick(waiting.length > 0 ? waiting : governance.desks)
   const next = nextSeqOf(boot, desk)
   if (random.chance(faults.abandoned) && random.chance(SKIP_PERMILLE * 10)) return skip(world, boot, desk, next)
-  const first = random.chance(faults.misplacedLines) ? 1 + random.below(desk.credits.length + 1) : next
+  const isMisplaced = random.chance(faults.misplacedLines * 2)
+  const first = isMisplaced ? 1 + random.below(desk.credits.length + 1) : next
   const credits = desk.credits.slice(first - 1, first - 1 + 1 + random.below(CREDITS_PER_CALL_MAX))
   if (credits.length === 0) return
   renew(world, boot, credits)

@@ -170,6 +170,76 @@ export const CANARIES: readonly Canary[] = [
     seedsMax: 60,
   },
   {
+    name: 'quorum-of-one',
+    bug: 'one admin is as good as a quorum',
+    cuts: [
+      {
+        file: 'enclave/core/quorum.ts',
+        from: 'signers.length !== quorum',
+        to: 'signers.length === 0',
+      },
+    ],
+    seedsMax: 120,
+  },
+  {
+    name: 'credit-counts-twice',
+    bug: 'a credit that was taken before is taken again',
+    cuts: [
+      {
+        file: 'enclave/core/credit.ts',
+        from: "if (rseq < use.nextSeq) return { kind: 'known', reporter, rseq }",
+        to: '',
+      },
+      {
+        file: 'enclave/core/apply-inputs.ts',
+        from: 'demand(rseq === use.nextSeq && ',
+        to: 'demand(',
+      },
+    ],
+    seedsMax: 120,
+  },
+  {
+    name: 'denied-is-paid',
+    bug: 'a recipient whom the policy denies is paid',
+    cuts: [
+      {
+        file: 'enclave/core/recipient.ts',
+        from: ' && !policy.deniedRecipients.includes(recipient)',
+        to: '',
+      },
+    ],
+    seedsMax: 200,
+  },
+  {
+    name: 'change-without-delay',
+    bug: 'a change of recipient takes effect at once',
+    cuts: [
+      {
+        file: 'enclave/core/recipient.ts',
+        from: 'state.sequence >= pending.sequence + RECIPIENT_CHANGE_SEQUENCES',
+        to: 'state.sequence >= pending.sequence',
+      },
+      {
+        file: 'enclave/core/recipient.ts',
+        from: 'atSeconds >= pending.at + RECIPIENT_CHANGE_SECONDS',
+        to: 'atSeconds >= pending.at',
+      },
+    ],
+    seedsMax: 120,
+  },
+  {
+    name: 'stranger-credits',
+    bug: 'who signed a credit is not compared with its reporter',
+    cuts: [
+      {
+        file: 'enclave/keys/signers.ts',
+        from: "if (signer !== expected) refuse('SIGNER_MISMATCH', expected, signer)",
+        to: "if (signer === ledger.anchor) refuse('SIGNER_MISMATCH', expected, signer)",
+      },
+    ],
+    seedsMax: 120,
+  },
+  {
     name: 'auditor-believes-bits',
     bug: 'the auditor does not compare a settlement with what moved',
     cuts: [

@@ -41,7 +41,7 @@ function cut(name: string, path: string, from: string, to: string): void {
 }
 
 function firstFailure(folder: string, from: number, seedsMax: number): Catch | undefined {
-  const words = ['--from', `${from}`, '--seeds', `${seedsMax}`, '--failures', '1']
+  const words = ['--from', `${from}`, '--seeds', `${seedsMax}`, '--failures', '1', '--model-only']
   const { stdout, stderr, status } = spawnSync(process.execPath, [join(folder, 'test/simulation/main.ts'), ...words], {
     encoding: 'utf8',
     maxBuffer: OUTPUT_BYTES_MAX,
