@@ -29,8 +29,8 @@ export function rebuild(host: Host, { parts }: GovernedOf<'rebuild'>): void {
   host.accepted.add('rebuild')
 }
 
-/** All but the log after the header, whose commit entry is written anew. */
+/** All but the log after the header, whose commit entry is written anew, at another time perhaps. */
 function ledgerOf(state: State): Partial<State> {
-  const { log: _, lastLeafHash: __, lastCommitAt: ___, forest: ____, due: _____, ...rest } = state
+  const { log: _, lastLeafHash: __, lastCommitAt: ___, at: ____, forest: _____, due: ______, ...rest } = state
   return rest
 }

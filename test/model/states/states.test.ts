@@ -62,7 +62,12 @@ const COMPLETE: readonly Complete[] = [
 const LARGE: readonly Complete[] = [
   { title: 'one payee, two credits, four commits', bounds: { ...PAIR, creditsMax: 2, commitsMax: 4 }, states: 803_000 },
   { title: 'one payee, two credits, a donor, later epochs', bounds: { ...DONOR, creditsMax: 2 }, states: 669_000 },
-  { title: 'two payees, bare commits', bounds: { ...PAYEES, bare: true, budgetsWei: [100n] }, states: 697_000 },
+  {
+    title: 'two payees, bare commits',
+    bounds: { ...PAYEES, bare: true, budgetsWei: [100n] },
+    states: 697_000,
+    honest: false,
+  },
 ]
 
 type Setting = { readonly core: Core; readonly rules: Rules; readonly bounds: Bounds }
