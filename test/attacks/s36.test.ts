@@ -1,0 +1,27 @@
+import { strict as assert } from 'node:assert'
+import { EVE, owedWei, signedOn, useGovernedStage } from './governed.ts'
+import { ETHER_WEI } from './stage.ts'
+import { refuses } from './use-stage.ts'
+
+/** Whatever an http api lets through, it reaches the enclave as a request like these: no token stands in any of them. */
+describe('S36: an adjustment by whoever reached the api', () => {
+  const stage = useGovernedStage({ credits: 'host-trusted' })
+
+  it('is refused by the enclave without the signatures of a quorum', async () => {
+    const by = signedOn(stage())
+    const boot = await stage().active()
+    await boot.credit('1', 'orch-0')
+    const act = { adjustSeq: 1, orchestratorId: 'orch-0', deltaWei: ETHER_WEI }
+    for (const admins of [[], [EVE], [EVE, EVE]])
+      await refuses(boot.call('adjust', by.adjust(act, admins)), 'QUORUM_INVALID')
+    const other = { ...by.adjust(act), deltaWei: (2n * ETHER_WEI).toString() }
+    await refuses(boot.call('adjust', other), 'QUORUM_INVALID')
+    await refuses(
+      boot.call('apply_delta' as never, { orchestrator_id: 'orch-0', delta: '1' } as never),
+      'METHOD_RETIRED',
+    )
+    assert.equal(await owedWei(boot, 'orch-0'), ETHER_WEI)
+    await boot.keep((await boot.call('adjust', by.adjust(act))).records)
+    assert.equal(await owedWei(boot, 'orch-0'), 2n * ETHER_WEI)
+  })
+})
