@@ -47,7 +47,7 @@ const JSON_TRAPS = [
 const cbor: Target = {
   name: 'cbor',
   claim: 'reads CBOR so that encoding gives the same meaning, and the same bytes where they are canonical',
-  inputs: 30_000,
+  inputs: 20_000,
   seeds: () => [...EXAMPLES, BYTES_INSIDE, BIG_INSIDE].map((value) => encodeCbor(value)),
   generate: randomBytes,
   mutate: changeInside,

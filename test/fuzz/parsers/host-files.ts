@@ -64,7 +64,7 @@ const SMALL_FILES: readonly SmallFile[] = [
 const small: Target = {
   name: 'host-notes',
   claim: 'reads each small file of the data folder, or refuses it with a code and its name',
-  inputs: 2_000,
+  inputs: 1_000,
   seeds: () => SMALL_FILES.map(({ honest }, at) => Uint8Array.of(at, ...bytesOf(honest))),
   mutate: (dice, input) => Uint8Array.of(input[0] ?? 0, ...changeInside(dice, input.subarray(1))),
   run: (input) => {
@@ -116,7 +116,7 @@ removeFiles()
 const outbox: Target = {
   name: 'outbox',
   claim: 'reads the story of a call from the lines that are whole, and believes no damaged one',
-  inputs: 2_000,
+  inputs: 1_000,
   seeds: () => [HONEST_OUTBOX],
   mutate: changeLines,
   run: (input) => {
@@ -178,7 +178,7 @@ removeFiles()
 const frameLog: Target = {
   name: 'frame-log',
   claim: 'reads of a file of frames a prefix of what was written, and writes on behind it',
-  inputs: 1_500,
+  inputs: 800,
   seeds: () => [HONEST_FRAMES, HONEST_FRAMES.subarray(0, 30), new Uint8Array(0)],
   run: async (input) => {
     const path = aFile('frames.log', input)

@@ -241,7 +241,7 @@ const OLD_LINES = [
 const oldJournal: Target = {
   name: 'old-journal',
   claim: 'reads a journal of the replaced host to its end and counts every line of it once',
-  inputs: 1_500,
+  inputs: 800,
   seeds: () => [bytesOf(`${OLD_LINES.join('\n')}`), bytesOf(`${OLD_LINES.slice(0, 3).join('\n')}\n`)],
   mutate: (dice, input) => {
     const lines = textOf(input).split('\n')

@@ -112,7 +112,7 @@ const note: Target = {
   name: 'note',
   claim:
     'reads a signed note, a checkpoint or a key only as the text that writing it gives, and believes no wrong signature',
-  inputs: 25_000,
+  inputs: 15_000,
   seeds: () => [bytesOf(HONEST_NOTE), bytesOf(formatVerifierKey(KEY)), NOTE],
   run: (input) => {
     const text = textOf(input)
@@ -158,7 +158,7 @@ const replay: Target = {
   name: 'replay',
   claim:
     'replays any list of entries with a code or a finding, and two replays that share nothing agree on what is clean',
-  inputs: 600,
+  inputs: 300,
   seeds: () => [packed(HONEST_LOG), packed(HONEST_LOG.slice(0, 6)), packed(entriesOfEachType()), governedLog()],
   mutate: changeLog,
   run: (input) => {

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../../enclave/protocol/errors.ts'
 import { decodeMessage, encodeMessage, type Message } from '../../../enclave/protocol/frame.ts'
 import { foldHead } from '../../../enclave/protocol/header.ts'
 import type { Hash } from '../../../enclave/protocol/ids.ts'
-import { bitmapHash } from '../../builders/boot.ts'
+import { bitmapHash, type World } from '../../builders/boot.ts'
 import { closeWorlds } from '../../builders/worlds.ts'
 import { ACCEPTED, demand, isSame, type Outcome, type Target } from '../engine/target.ts'
 import { aGovernedWorld } from '../governed-log.ts'
@@ -23,33 +23,56 @@ const CODES: readonly ErrorCode[] = [
   'PARAMS_INVALID',
 ]
 
-const { world, boot } = aGovernedWorld()
-const unlanded = boot.instance.state?.unlanded
-if (unlanded === null || unlanded === undefined) throw new Error('a commit is on its way')
-const ANCHORED = boot.entries.slice(0, unlanded.header.logSize)
-const BITMAP = bitmapHash(1n)
-const CLAIMED = { head: foldHead(unlanded.hash, 1n), epoch: 1, bitmap: BITMAP satisfies Hash }
+type Place = {
+  readonly world: World
+  readonly entries: readonly Uint8Array[]
+  /** The log up to the size of the header that the claim names. */
+  readonly anchored: readonly Uint8Array[]
+  readonly claimed: { readonly head: Hash; readonly epoch: number; readonly bitmap: Hash }
+}
+
+let place: Place | undefined
+
+function thePlace(): Place {
+  place ??= newPlace()
+  return place
+}
+
+function newPlace(): Place {
+  const { world, boot } = aGovernedWorld()
+  const unlanded = boot.instance.state?.unlanded
+  if (unlanded === null || unlanded === undefined) throw new Error('a commit is on its way')
+  const claimed = { head: foldHead(unlanded.hash, 1n), epoch: 1, bitmap: bitmapHash(1n) }
+  return { world, entries: boot.entries, anchored: boot.entries.slice(0, unlanded.header.logSize), claimed }
+}
 
 const rebuild: Target = {
   name: 'rebuild',
   claim: 'makes a ledger of the very log that is anchored, and of no other',
   inputs: 100,
-  seeds: () => [packed(ANCHORED), packed(boot.entries), packed(ANCHORED.slice(0, 9))],
+  seeds: () => {
+    const { anchored, entries } = thePlace()
+    return [packed(anchored), packed(entries), packed(anchored.slice(0, 9))]
+  },
   mutate: changeLog,
   run: (input): Outcome => {
     const entries = unpacked(input)
+    const { world, anchored, claimed } = thePlace()
     const empty = world.provisioned()
-    const request = encodeMessage({ method: 'rebuild', params: { entries, claimed: CLAIMED } as Message }, 'cbor')
+    const request = encodeMessage({ method: 'rebuild', params: { entries, claimed } as Message }, 'cbor')
     const { error } = decodeMessage(answer(empty.instance, request)).message as { error?: { code: ErrorCode } }
     if (error === undefined) {
-      demand(isSame(entries, ANCHORED), 'only the anchored log')
+      demand(isSame(entries, anchored), 'only the anchored log')
       return ACCEPTED
     }
     demand(CODES.includes(error.code), `one of the codes of rebuild, not ${error.code}`)
     demand(empty.instance.phase === 'provisioned', 'a refusal changes nothing')
     return error.code
   },
-  close: closeWorlds,
+  close: () => {
+    place = undefined
+    closeWorlds()
+  },
 }
 
 export const REBUILD: readonly Target[] = [rebuild]

@@ -79,7 +79,7 @@ function shoot({ boot }: Shot, request: Uint8Array): Outcome {
 const requests: Target = {
   name: 'requests',
   claim: 'answers any requests in any phase, and the state, the log and the records of that enclave agree afterwards',
-  inputs: 1_200,
+  inputs: 500,
   seeds: () => Array.from({ length: 60 }, (_, at) => aSequence(newDice(at))),
   generate: aSequence,
   mutate: (dice, input) => {

@@ -148,7 +148,7 @@ const audit: Target = {
   name: 'audit',
   claim:
     'ends every audit with a report or a code, and calls no log clean that says anything else than what was anchored',
-  inputs: 250,
+  inputs: 120,
   seeds: () => [HONEST_FILES],
   generate: (dice) =>
     Uint8Array.from([...HONEST_FILES, ...packed(Array.from({ length: 1 + dice.below(2) }, () => aLie(dice)))]),

