@@ -34,7 +34,8 @@ describe('A22: a host that shows one log to the auditor and another to the orche
 
     const folder = join(stage().folder, 'audit')
     assert.deepEqual(await findings(stage(), writeLog(folder, truth, checkpoint)), [])
-    assert.notDeepEqual(await findings(stage(), writeLog(folder, other.entries, other.checkpoint)), [])
+    const codes = await findings(stage(), writeLog(folder, other.entries, other.checkpoint))
+    assert(codes.includes('COMMIT_HEADER'), `the header on chain speaks against it, got ${codes}`)
     assert.notDeepEqual(await findings(stage(), writeLog(folder, truth, other.checkpoint)), [])
     assert.notEqual(other.checkpoint.split('\n')[2], checkpoint.split('\n')[2], 'two roots under one log key')
   })
