@@ -33,12 +33,26 @@ export async function appendLines(path: string, lines: string): Promise<void> {
   await makeFolder(dirname(path))
   const file = await open(path, 'a+', OWNER_ONLY_MODE)
   try {
-    await file.write((await endsWithin(file)) ? `\n${lines}` : lines)
+    await writeAll(file, Buffer.from((await endsWithin(file)) ? `\n${lines}` : lines), null)
     await file.sync()
   } finally {
     await file.close()
   }
   await syncFolder(dirname(path))
+}
+
+/**
+ * Writes all of `bytes`, from `position` or, with null, at the end. A disk that is nearly full takes a part and reports no
+ * error: whoever believes that call has promised what is not there. Refuses SEALED_STORE when
+ * it takes not a byte more.
+ */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number | null): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const at = position === null ? null : position + done
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at)
+    if (bytesWritten === 0) throw new CodedError('SEALED_STORE', `expected room for ${bytes.length - done} bytes more`)
+    done += bytesWritten
+  }
 }
 
 /** True when the last byte is no newline. */

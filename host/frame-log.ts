@@ -12,7 +12,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { CodedError } from '../enclave/protocol/errors.ts'
-import { makeFolder, OWNER_ONLY_MODE, syncFolder } from './durable-file.ts'
+import { makeFolder, OWNER_ONLY_MODE, syncFolder, writeAll } from './durable-file.ts'
 
 export const FRAME_PAYLOAD_BYTES_MAX = 8_388_608
 const HEAD_BYTES = 14
@@ -56,7 +56,7 @@ export class FrameLog {
       throw new CodedError('SEALED_STORE', `expected record ${this.next} in ${this.#path}, got ${number}`)
     const frame = frameOf(number, payload)
     const file = await this.#open()
-    await file.write(frame, 0, frame.length, this.#end())
+    await writeAll(file, frame, this.#end())
     this.#ends.push(this.#end() + frame.length)
   }
 

@@ -13,7 +13,7 @@ import { CodedError } from '../enclave/protocol/errors.ts'
 import { keccak256 } from '../enclave/protocol/hash.ts'
 import { fromHex, type Hash, type Hex, isHash, toHash } from '../enclave/protocol/ids.ts'
 import { parseWei } from '../enclave/protocol/money.ts'
-import { isMissing, makeFolder, OWNER_ONLY_MODE, readIfThere, syncFolder } from './durable-file.ts'
+import { isMissing, makeFolder, OWNER_ONLY_MODE, readIfThere, syncFolder, writeAll } from './durable-file.ts'
 import type { DataPaths } from './paths.ts'
 
 export const OUTBOX_FILES_MAX = 100_000
@@ -149,7 +149,10 @@ async function append(path: string, record: OutboxRecord): Promise<void> {
 async function appendText(path: string, text: string): Promise<void> {
   const file = await open(path, 'a', OWNER_ONLY_MODE)
   try {
-    await file.write(text)
+    const bytes = Buffer.from(text)
+    const { bytesWritten } = await file.write(bytes, 0, bytes.length, null)
+    // Another writer may come between two parts of a line: it is written again whole, and the part fails its checksum.
+    if (bytesWritten < bytes.length) await writeAll(file, bytes, null)
     await file.sync()
   } finally {
     await file.close()

@@ -14,6 +14,7 @@ const OF_A_FILE = new Set(['sync', 'datasync', 'writeFile', 'appendFile', 'trunc
 /** Our own ways to make something durable, and the lines of the outbox. */
 const OURS = new Set([
   'writeDurably',
+  'writeAll',
   'appendLines',
   'syncFolder',
   'appendText',

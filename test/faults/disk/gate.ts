@@ -24,6 +24,8 @@ export class Gate {
 
   async pass<T>(operation: Operation, path: string, act: () => Promise<T>, written?: Written): Promise<T> {
     const side = this.#sideOf(operation, path, written?.bytes)
+    if (side === 'full') throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+    if (side === 'short' && written !== undefined) return (await written.half()) as T
     if (side === 'torn') await written?.half()
     if (side === 'torn' || side === 'before') this.#die()
     const result = await act()

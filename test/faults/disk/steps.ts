@@ -49,9 +49,10 @@ export function orderOf(step: Step, fault: Fault, pidsBeside: readonly number[])
 }
 
 const ADDRESS = '0x[0-9a-f]{40}'
-const FRAME = ['host/frame-log.ts write', 'host/frame-log.ts sync', 'host/records.ts persist']
+const WRITE_ALL = 'host/durable-file.ts writeAll'
+const FRAME = [WRITE_ALL, 'host/frame-log.ts write', 'host/frame-log.ts sync', 'host/records.ts persist']
 const WHOLE_FILE = ['writeDurably', 'makeFolder', 'syncFolder'].map((name) => `host/durable-file.ts ${name}`)
-const OUTBOX_LINE = ['host/outbox.ts openOutbox', 'host/outbox.ts append', 'host/outbox.ts appendText']
+const OUTBOX_LINE = [WRITE_ALL, 'host/outbox.ts openOutbox', 'host/outbox.ts append', 'host/outbox.ts appendText']
 
 type Place = Pick<Step, 'name' | 'sources' | 'scene' | 'rounds' | 'isFirstOfProcess'>
 
