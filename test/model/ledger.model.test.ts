@@ -4,13 +4,16 @@
  */
 import { expect } from 'chai'
 import fc from 'fast-check'
+import type { State } from '../../enclave/core/state.ts'
 import { foldHead } from '../../enclave/protocol/header.ts'
+import { wei } from '../../enclave/protocol/money.ts'
 import { installFastHashes } from '../../enclave/shell/fast-hashes.ts'
-import { aLine, aPolicy, refusalOf, World } from '../builders/boot.ts'
+import { aLine, anAddress, aPolicy, refusalOf, World } from '../builders/boot.ts'
 import { GOVERNED } from '../builders/governors.ts'
 import { type Command, command } from './commands/commands.ts'
 import { type GovernedCommand, governedCommand } from './commands/governed.ts'
 import { PAYEES } from './commands/governing.ts'
+import { Host } from './commands/host.ts'
 import { aGenesisOf, run, type Setting } from './commands/play.ts'
 
 const COMMANDS_MAX = 60
@@ -38,7 +41,16 @@ function check(setting: Setting, drawn: fc.Arbitrary<Command | GovernedCommand>)
   const commands = fc.noBias(fc.array(drawn, { maxLength: COMMANDS_MAX, size: 'max' }))
   const property = fc.property(commands, (drawnCommands) => run(setting, drawnCommands))
   const limits = { interruptAfterTimeLimit: SEARCH_MS_MAX, markInterruptAsFailure: true }
-  fc.assert(property, { numRuns: RUNS, seed: SEED, ...limits })
+  try {
+    fc.assert(property, { numRuns: RUNS, seed: SEED, ...limits })
+  } catch (cause) {
+    const again = `SEED=${SEED} RUNS=${RUNS} node node_modules/mocha/bin/mocha.js test/model/ledger.model.test.ts`
+    throw new Error(`${(cause as Error).message}\nAgain: ${again}`, { cause })
+  }
+}
+
+function change<T extends object>(of: T | undefined, fields: Partial<T>): void {
+  Object.assign(of as T, fields)
 }
 
 describe('any order of commands', () => {
@@ -64,6 +76,31 @@ describe('any order of commands', () => {
       if (process.env['SEED'] === undefined) expect([...accepted]).to.have.members(ACTS)
     })
   }
+
+  it('would notice a ledger that differs from its log in one field', () => {
+    const spoils: readonly ((state: State) => void)[] = [
+      (state) => change(state.accounts[1], { creditedWei: wei(1n) }),
+      (state) => change(state.accounts[2], { paidWei: wei(1n) }),
+      (state) => change(state.accounts[1], { recipient: anAddress(0x78) }),
+      (state) => change(state, { creditedWei: wei(1n) }),
+      (state) => change(state, { reservedWei: wei(1n) }),
+      (state) => change(state, { journalSize: 1 }),
+      (state) => change(state, { journalHead: new Uint8Array(32).fill(1) }),
+      (state) => change(state, { nextPayoutId: 2 }),
+      (state) => change(state, { sequence: 1 }),
+      (state) => change(state, { epoch: 2 }),
+      (state) => change(state, { policyVersion: 2 }),
+      (state) => change(state, { policyHash: state.ledgerId }),
+    ]
+    for (const spoil of spoils) {
+      const host = new Host(aGenesisOf('ticket'), new Set())
+      const player = host.player(0)
+      host.judge(player)
+      spoil(player.state)
+      expect(() => host.judge(player), spoil.toString()).to.throw()
+      host.close()
+    }
+  })
 
   it('catches a model that pays a bit more than the enclave was told', () => {
     const world = new World({ policy: aPolicy({ cadenceSeconds: 0 }) })

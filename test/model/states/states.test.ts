@@ -78,7 +78,7 @@ function worldsOf({ core, rules, bounds }: Setting): Worlds {
 
 /** Nothing is broken anywhere; and, where that is asked, an honest host gets on from everywhere. */
 function searchAll(context: Mocha.Context, setting: Setting, depthMax: number, honest = true): Outcome {
-  context.timeout(DEPTH === undefined ? 300_000 : 3_600_000)
+  context.timeout(DEPTH === undefined ? 600_000 : 3_600_000)
   const worlds = worldsOf(setting)
   const startedMs = performance.now()
   const limits = { depthMax, statesMax: STATES_MAX }
