@@ -1,16 +1,21 @@
 /**
  * `node auditor/main.ts --rpc URL --anchor 0x… --log DIR|URL`: audits a ledger without Redis, enclave or any trust in
- * the host. Ends with 0 when nothing is wrong, 1 with findings, 2 when it could not check.
+ * the host. `balance FILE` and `receipt FILE` judge what an enclave told an orchestrator or a reporter.
+ * Ends with 0 when nothing is wrong, 1 with findings, 2 when it could not check.
  */
 import Table from 'cli-table3'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { isCoded } from '../enclave/protocol/errors.ts'
-import type { Address } from '../enclave/protocol/ids.ts'
-import { toAddress, ZERO_HASH } from '../enclave/protocol/ids.ts'
+import { CodedError, isCoded } from '../enclave/protocol/errors.ts'
+import type { Address, Hash } from '../enclave/protocol/ids.ts'
+import { isHash, toAddress, ZERO_HASH } from '../enclave/protocol/ids.ts'
 import { formatEther } from '../enclave/protocol/money.ts'
 import type { AuditOptions, AuditReport } from './audit.ts'
 import { runAudit } from './audit.ts'
+import type { StatementVerdict } from './balance-statement.ts'
 import type { ReporterCounter } from './counters.ts'
+import type { ChainPlace, Offline } from './promises.ts'
+import { verifyBalance, verifyReceipt } from './promises.ts'
+import type { ReceiptVerdict } from './receipt.ts'
 import type { LedgerSummary } from './replay.ts'
 
 const MS_PER_SECOND = 1_000
@@ -34,19 +39,38 @@ type Flags = {
   readonly json?: boolean
 }
 
-/** Runs one audit for these words of a command line and gives the exit code. */
+type PromiseFlags = {
+  readonly rpc?: string
+  readonly anchor: Address
+  readonly id: string
+  readonly log: string
+  readonly fromBlock?: number
+  readonly depth?: number
+  readonly chainId?: number
+  readonly next?: Hash
+  readonly head?: Hash
+  readonly bitmap?: Hash
+}
+
+/** Runs one audit, or judges one promise, for these words of a command line and gives the exit code. */
 export async function main(words: readonly string[], output: Output): Promise<number> {
-  const command = commandOf(output)
+  const [name] = words
+  const promise = name === 'balance' || name === 'receipt'
+  const command = name === 'balance' ? balanceCommand() : name === 'receipt' ? receiptCommand() : auditCommand()
+  const own = promise ? words.slice(1) : words
   try {
-    command.parse(words, { from: 'user' })
+    command.exitOverride().configureOutput({ writeOut: output.out, writeErr: output.err }).parse(own, { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CLEAN : EXIT_UNCHECKED
     throw error
   }
+  const [file = ''] = command.args
+  if (name === 'balance') return judged(() => balance(file, command.opts<PromiseFlags>()), output)
+  if (name === 'receipt') return judged(() => receipt(file, command.opts<PromiseFlags>()), output)
   return audit(command.opts<Flags>(), output)
 }
 
-function commandOf(output: Output): Command {
+function auditCommand(): Command {
   return new Command('auditor')
     .description('Recompute a ledger from its public log and compare every head and payment with the chain.')
     .requiredOption('--rpc <url>', 'endpoint of the chain')
@@ -55,12 +79,76 @@ function commandOf(output: Output): Command {
     .option('--at <sequence>', 'audit as of this sequence', whole)
     .option('--since <sequence>', 'look at payments after this sequence only', whole)
     .option('--journal <file>', 'compare every consumed line of the journal too')
-    .option('--from-block <block>', 'where to start looking for events', whole)
-    .option('--depth <blocks>', "blocks below the newest that are final (default: the chain's own word)", whole)
+    .option('--from-block <block>', FROM_BLOCK, whole)
+    .option('--depth <blocks>', DEPTH, whole)
     .option('--reporter <address=number>', 'what a reporter would sign next (once for each reporter)', counter)
     .option('--json', 'print the report as JSON')
-    .exitOverride()
-    .configureOutput({ writeOut: output.out, writeErr: output.err })
+}
+
+const FROM_BLOCK = 'where to start looking for events'
+const DEPTH = "blocks below the newest that are final (default: the chain's own word)"
+
+function balanceCommand(): Command {
+  return new Command('auditor balance')
+    .description('Judge an answer of prove_balance: is this account so in a header that the anchor took?')
+    .argument('<file>', 'the answer, as JSON')
+    .requiredOption('--anchor <address>', 'address of the LedgerAnchor', address)
+    .requiredOption('--id <orchestrator>', 'whose balance it should be')
+    .option('--rpc <url>', 'endpoint of the chain')
+    .option('--from-block <block>', FROM_BLOCK, whole)
+    .option('--depth <blocks>', DEPTH, whole)
+    .option('--chain-id <number>', 'without an endpoint: number of the chain', whole)
+    .option('--next <hash>', 'without an endpoint: next of a Committed event', hash)
+    .option('--head <hash>', "without an endpoint: the anchor's head", hash)
+    .option('--bitmap <hash>', 'beside --head: bitmap of its Settled event, when it paid', hash)
+}
+
+function receiptCommand(): Command {
+  return new Command('auditor receipt')
+    .description('Judge a receipt: did that session sign it, and does a final commit cover it?')
+    .argument('<file>', 'the receipt, as JSON')
+    .requiredOption('--rpc <url>', 'endpoint of the chain')
+    .requiredOption('--anchor <address>', 'address of the LedgerAnchor', address)
+    .requiredOption('--log <place>', 'folder or web address of the published log')
+    .option('--from-block <block>', FROM_BLOCK, whole)
+    .option('--depth <blocks>', DEPTH, whole)
+}
+
+function balance(file: string, flags: PromiseFlags): Promise<StatementVerdict> {
+  const { anchor, id, chainId, next, head, bitmap = null } = flags
+  if (flags.rpc !== undefined) return verifyBalance(file, id, placeOf(flags, flags.rpc))
+  const landing = next !== undefined ? ({ from: 'next', next } as const) : ({ from: 'head', head, bitmap } as const)
+  if (chainId === undefined || (landing.from === 'head' && landing.head === undefined))
+    throw new CodedError('CONFIG_INVALID', 'expected --rpc, or --chain-id with --next or --head')
+  return verifyBalance(file, id, { chainId, anchor, landing: landing as Offline['landing'] })
+}
+
+async function receipt(file: string, flags: PromiseFlags): Promise<ReceiptVerdict> {
+  return verifyReceipt(file, flags.log, placeOf(flags, flags.rpc ?? ''))
+}
+
+function placeOf({ anchor, fromBlock, depth }: PromiseFlags, rpcUrl: string): ChainPlace {
+  const from = fromBlock === undefined ? {} : { fromBlock }
+  return { rpcUrl, anchor, ...from, ...(depth === undefined ? {} : { depthBlocks: depth }) }
+}
+
+/** One line of JSON: the verdict as it is, amounts as decimal text. */
+async function judged(judge: () => Promise<StatementVerdict | ReceiptVerdict>, output: Output): Promise<number> {
+  try {
+    const verdict = await judge()
+    output.out(jsonOf(verdict))
+    return verdict.kind === 'invalid' ? EXIT_FINDINGS : EXIT_CLEAN
+  } catch (error) {
+    if (!isCoded(error)) throw error
+    output.err(`could not check: ${error.code}: ${error.message}\n${error.action}\n`)
+    return EXIT_UNCHECKED
+  }
+}
+
+function hash(text: string): Hash {
+  const known = text.toLowerCase()
+  if (!isHash(known)) throw new InvalidArgumentError('expected 32 bytes in hex')
+  return known
 }
 
 function address(text: string): Address {
@@ -102,7 +190,7 @@ function optionsOf(flags: Flags): AuditOptions {
 }
 
 /** One line, keys in a fixed order, amounts as decimal text. */
-function jsonOf(report: AuditReport): string {
+function jsonOf(report: object): string {
   return `${JSON.stringify(report, (_, value) => (typeof value === 'bigint' ? value.toString() : value))}\n`
 }
 
