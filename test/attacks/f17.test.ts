@@ -28,10 +28,8 @@ describe('F17: two clones that are told different things sign two checkpoints wi
     const honest = await audit(stage(), writeLog(folder, publishedEntries(landed, commit), checkpoint))
     assert.deepEqual(honest.findings, [])
     const forged = await audit(stage(), writeLog(folder, publishedEntries(landed, commit), signedLie))
-    assert.deepEqual(
-      forged.findings.map(({ code }) => code),
-      ['CHECKPOINT_UNANCHORED'],
-    )
+    const codes = forged.findings.map(({ code }) => code)
+    assert(codes.includes('CHECKPOINT_UNANCHORED'), `no commit stands beside it, got ${codes}`)
     const [origin] = checkpoint.split('\n')
     assert.equal(signedLie.split('\n')[0], origin, 'the same log, by its own word')
   })
