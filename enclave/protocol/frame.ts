@@ -16,6 +16,8 @@ export const FRAME_BYTES_MAX = 8_388_608
 export const FRAME_HEAD_BYTES = 4
 
 const READER_BYTES_MIN = 4_096
+/** The journal's calls fit: growing to their size anew for each would copy them twice more. */
+const READER_BYTES_KEPT_MAX = 524_288
 const MESSAGE_DEPTH_MAX = 32
 const FIRST_BYTE_JSON = 0x7b
 const MAJOR_TYPE_MAP = 5
@@ -100,8 +102,8 @@ export class FrameReader {
   /** Keeps what follows `at`, and gives the memory of a large frame back. */
   #discard(at: number): void {
     if (at === 0) return
-    // Calls that come one by one are short and whole: the room of one serves the next.
-    if (at === this.#length && this.#bytes.length === READER_BYTES_MIN) {
+    // Calls that come one by one are whole: the room of one serves the next.
+    if (at === this.#length && this.#bytes.length <= READER_BYTES_KEPT_MAX) {
       this.#length = 0
       return
     }

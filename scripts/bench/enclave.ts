@@ -9,6 +9,7 @@ import { type HostConfig, hostConfigOf } from '../../host/config.ts'
 import { type EnclaveClient, openEnclaveClient } from '../../host/enclave-client.ts'
 import { type EnclaveProcess, startEnclave } from '../../host/enclave-process.ts'
 import { openLog } from '../../host/log.ts'
+import { threadMs } from './clock.ts'
 import { type Cursor, framesOf, shortLine } from './lines.ts'
 import { addressOf, benchPolicy, parsedPolicy } from './policy.ts'
 import { openWire, requestFrame, type Wire } from './wire.ts'
@@ -22,15 +23,17 @@ export type BenchLedger = {
   frames(lines: readonly Uint8Array[]): Uint8Array[]
   /** Frames that credit one gwei to each of these positions, 0 being the first account after the treasury's. */
   creditFrames(positions: readonly number[]): Uint8Array[]
-  /** A signed commit over everything due, and its time as the host waits for it. */
+  /** What the enclave's thread computes while `work` waits for it. */
+  computing(work: () => Promise<unknown>): Promise<number>
+  /** A signed commit over everything due, and what it took to compute. */
   commit(): Promise<{ readonly ms: number; readonly commit: CommitResult }>
-  /** The same commit signed again. */
-  resign(): Promise<number>
+  /** The same commit signed again, so many times. */
+  resign(times: number): Promise<number>
   settle(commit: CommitResult): Promise<void>
   status(): Promise<LedgerStatus>
   /** All chunks of a new sealed snapshot. */
   snapshot(): Promise<Uint8Array[]>
-  /** Ends the process, starts another from the snapshot, and gives the time from its first chunk to its last answer. */
+  /** Ends the process, starts another from the snapshot, and gives what it computes from its first chunk to its last answer. */
   reboot(chunks: readonly Uint8Array[]): Promise<number>
   close(): Promise<void>
 }
@@ -147,17 +150,17 @@ function ledgerOf(
     socketPath: socketIn(dir),
     frames,
     creditFrames: (positions) => frames(positions.map((at) => shortLine(idOf(at)))),
+    computing: (work) => computing(running, work),
     commit: async () => {
-      const startMs = performance.now()
+      const startMs = threadMs(running.child.pid)
       const commit = await running.client.call('prepare_commit', { ...SIGNING, budgetWei: BUDGET_WEI }, LONG)
-      const ms = performance.now() - startMs
+      const ms = threadMs(running.child.pid) - startMs
       await store(running.client, commit.records, cursor)
       return { ms, commit }
     },
-    resign: async () => {
-      const startMs = performance.now()
-      await running.client.call('resign_commit', { ...SIGNING, skip: [] }, LONG)
-      return performance.now() - startMs
+    resign: (times) => {
+      const frame = requestFrame('resign_commit', { ...SIGNING, skip: [] })
+      return computing(running, () => running.wire.exchange(Array(times).fill(frame), 1))
     },
     settle: async ({ sequence, payouts }) => {
       const bitmap = `0x${(2n ** BigInt(payouts.length) - 1n).toString(16).padStart(64, '0')}`
@@ -171,13 +174,19 @@ function ledgerOf(
       await end(running)
       running = await run(config)
       await running.client.call('provision', ciphertexts)
-      return load(running.wire, chunks, { head, epoch, bitmap: null })
+      return load(running, chunks, { head, epoch, bitmap: null })
     },
     close: async () => {
       await end(running)
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+async function computing({ child }: Running, work: () => Promise<unknown>): Promise<number> {
+  const startMs = threadMs(child.pid)
+  await work()
+  return threadMs(child.pid) - startMs
 }
 
 async function store(client: EnclaveClient, records: readonly ReleasedRecord[], cursor: Cursor): Promise<void> {
@@ -202,14 +211,14 @@ async function snapshotOf(client: EnclaveClient): Promise<Uint8Array[]> {
 }
 
 /** Two calls in flight: the next chunks arrive while these are opened. */
-function load(wire: Wire, chunks: readonly Uint8Array[], claimed: Claimed): Promise<number> {
+function load(running: Running, chunks: readonly Uint8Array[], claimed: Claimed): Promise<number> {
   const frames: Uint8Array[] = []
   for (let from = 0; from < chunks.length; from += CHUNKS_PER_CALL) {
     const records = chunks.slice(from, from + CHUNKS_PER_CALL)
     const isLast = from + CHUNKS_PER_CALL >= chunks.length
     frames.push(requestFrame('load_state', isLast ? { records, claimed } : { records, more: true }))
   }
-  return wire.exchange(frames, 2)
+  return computing(running, () => running.wire.exchange(frames, 2))
 }
 
 async function statusOf(client: EnclaveClient): Promise<LedgerStatus> {

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: each figure beside its bound, both measured in this run on this machine. Nothing here passes or fails:
- * a figure is judged by the reader, and by the one before. `--tiny` shows that it runs; its figures mean nothing.
+ * a figure is judged by the reader, and by the one before. All but round trips and the audit count what a thread computes. `--tiny` shows that it runs; its figures mean nothing.
  */
 import { execFileSync } from 'node:child_process'
 import { cpus } from 'node:os'

@@ -18,7 +18,7 @@ export type Sizes = {
 
 export const SIZES = {
   full: {
-    runs: 5,
+    runs: 4,
     calls: 5_000,
     lines: 20_000,
     accountsFew: 1_000,
