@@ -1,73 +1,72 @@
 import { strict as assert } from 'node:assert'
-import { encodeFunctionData, type Hex } from 'viem'
-import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
-import { ZERO_HASH } from '../../enclave/protocol/ids.ts'
-import { DEV_ACCOUNTS, type DevAccount, devAccount } from '../../scripts/chain/accounts.ts'
+import { DEV_ACCOUNTS, devAccount } from '../../scripts/chain/accounts.ts'
 import { anAddress } from '../builders/boot.ts'
+import { asks, DAY_SECONDS, type GuardianCall } from './guardian.ts'
 import { useStage } from './use-stage.ts'
 
-const JUNK: Hex = `0x${'11'.repeat(64)}1b`
-const OTHER = anAddress(0xee)
-const OPEN = { epoch: 2, head: ZERO_HASH, session: OTHER, attestationDigest: ZERO_HASH }
-const COMMIT = {
-  epoch: 1,
-  sequence: 1,
-  prev: ZERO_HASH,
-  next: `0x${'22'.repeat(32)}` as Hex,
-  payoutsHash: ZERO_HASH,
-  balanceRoot: ZERO_HASH,
-  logRoot: ZERO_HASH,
-  logSize: 0n,
-}
-const ROTATE = { epoch: 2, head: ZERO_HASH, newAuthority: OTHER, attestationDigest: ZERO_HASH }
+const OTHER = anAddress(0x0de)
+const CALLS: readonly GuardianCall[] = [
+  ['appointAuthority', OTHER],
+  ['approveAuthority', OTHER],
+  ['freeze'],
+  ['unfreeze'],
+  ['guardianRotate', OTHER],
+]
 
-/** Every function of the anchor that could change anything. */
-const CALLS: { readonly [name: string]: readonly unknown[] } = {
-  appointAuthority: [OTHER],
-  approveAuthority: [OTHER],
-  openSession: [OPEN, JUNK],
-  commit: [COMMIT, JUNK],
-  commitAndPay: [COMMIT, '0x', 0n, JUNK],
-  rotateAuthority: [ROTATE, JUNK],
-  freeze: [],
-  unfreeze: [],
-  guardianRotate: [OTHER],
-}
-/** What the guardian may do at once. */
-const GUARDIANS: ReadonlySet<string> = new Set(['approveAuthority', 'freeze'])
-
-describe('A20: whoever would be owner of the anchor', () => {
+describe('A20: powers over the anchor', () => {
   const stage = useStage()
 
-  const roles = (): readonly (readonly [string, DevAccount])[] => [
-    ['the guardian', stage().guardian()],
-    ['the treasury owner', devAccount(DEV_ACCOUNTS.treasuryOwner)],
-    ['a stranger', devAccount(8)],
-  ]
+  async function standing() {
+    const { head, sequence, epoch, session, authority, frozen, treasuryWei } = await stage().facts()
+    return { head, sequence, epoch, session, authority, frozen, treasuryWei }
+  }
 
-  it('finds no call but those that are listed', () => {
-    const changing = ANCHOR_ABI.filter((item) => item.type === 'function').filter(
-      ({ stateMutability }) => stateMutability === 'nonpayable',
+  it('are the guardian’s alone: owner, treasury owner, keeper and strangers move nothing by any call', async () => {
+    await stage().active()
+    const before = await standing()
+    const others = [DEV_ACCOUNTS.owner, DEV_ACCOUNTS.treasuryOwner, DEV_ACCOUNTS.keeper, 9].map((index) =>
+      devAccount(index),
     )
-    assert.deepEqual(changing.map(({ name }) => name).sort(), Object.keys(CALLS).sort())
+    for (const other of others)
+      for (const call of CALLS) assert.equal(await asks(stage(), other, call), 'AnchorNotGuardian', call[0])
+    assert.deepEqual(await standing(), before)
   })
 
-  for (const [functionName, args] of Object.entries(CALLS))
-    it(`changes nothing by ${functionName}, unless it is the guardian’s to call`, async () => {
-      await stage().active()
-      const before = await standing()
-      for (const [role, account] of roles()) {
-        const data = encodeFunctionData({ abi: ANCHOR_ABI, functionName, args } as never)
-        const { status } = await stage().as(account, { to: stage().anchor, data })
-        const may = role === 'the guardian' && GUARDIANS.has(functionName)
-        assert.equal(status === '0x1', may, `${functionName} by ${role}`)
-        if (!may) assert.deepEqual(await standing(), before, `${functionName} by ${role}`)
-      }
-      assert.equal(await stage().outflowWei(), 0n)
-    })
+  it('let the guardian stop and go on, appoint nobody twice, and touch neither head nor treasury', async () => {
+    const boot = await stage().active()
+    const before = await standing()
+    const guardian = stage().guardian()
+    assert.equal(await asks(stage(), guardian, ['appointAuthority', OTHER]), 'AnchorAuthoritySet')
+    assert.equal(await asks(stage(), guardian, ['guardianRotate', OTHER]), 'AnchorNotFrozen')
+    assert.equal(await asks(stage(), guardian, ['unfreeze']), 'AnchorNotFrozen')
+    assert.equal(await asks(stage(), guardian, ['freeze']), 'landed')
+    assert.deepEqual(await standing(), { ...before, frozen: true })
+    assert.equal(await asks(stage(), guardian, ['unfreeze']), 'landed')
+    assert.deepEqual(await standing(), before)
+    await boot.credit('1', 'orch-0')
+    await stage().pay(boot)
+    await stage().audits(boot)
+  })
 
-  async function standing() {
-    const { head, epoch, sequence, session, authority } = await stage().facts()
-    return { head, epoch, sequence, session, authority }
-  }
+  it('let him replace the authority after seven days of freeze and not a minute before', async () => {
+    await stage().active()
+    const before = await standing()
+    const guardian = stage().guardian()
+    assert.equal(await asks(stage(), guardian, ['freeze']), 'landed')
+    await stage().node.pass(7 * DAY_SECONDS - 60)
+    assert.equal(await asks(stage(), guardian, ['guardianRotate', OTHER]), 'AnchorNotFrozen')
+    await stage().node.pass(120)
+    assert.equal(await asks(stage(), guardian, ['guardianRotate', OTHER]), 'landed')
+    const { epoch, authority, session, head, treasuryWei } = await standing()
+    assert.deepEqual(
+      { epoch, authority, session, head, treasuryWei },
+      {
+        epoch: before.epoch + 1,
+        authority: OTHER,
+        session: anAddress(0),
+        head: before.head,
+        treasuryWei: before.treasuryWei,
+      },
+    )
+  })
 })

@@ -1,42 +1,32 @@
 import { strict as assert } from 'node:assert'
-import { join } from 'node:path'
-import type { Boot } from './boot.ts'
-import { findings, writeLog } from './public-record.ts'
+import { auditOf } from './audited-log.ts'
 import { publishedEntries } from './published.ts'
 import { useStage } from './use-stage.ts'
 
-describe('A22: a host that shows one log to the auditor and another to the orchestrator', () => {
+describe('A22: one log for the auditor and another for the orchestrator', () => {
   const stage = useStage()
 
-  /** A clone that is told its session and its commit landed; it signs a checkpoint over its own history. */
-  async function told(boot: Boot, id: string) {
-    await boot.credit('1', id)
-    const commit = await boot.prepare()
-    const { checkpoint } = await boot.confirm(commit.sequence, 1n)
-    return { commit, checkpoint, entries: publishedEntries(boot, commit) }
-  }
-
-  it('has only one log that the chain knows, and both heads are evidence', async () => {
-    const first = await stage().active()
-    const { kept } = first
-    const shared = [...kept]
-    await first.credit('1', 'orch-0')
-    const commit = await first.prepare()
-    assert((await stage().send(commit)).landed)
-    const { checkpoint } = await first.confirm(commit.sequence, 1n)
-    const truth = publishedEntries(first, commit)
-
+  it('are told apart by the anchored root: of two logs of one size one is clean', async () => {
+    const boot = await stage().active()
+    const atSession = [...boot.kept]
     const clone = await stage().boot()
-    await clone.load(shared, { head: `0x${'00'.repeat(32)}` as never, epoch: 1, bitmap: null })
-    const { epoch } = await clone.openSession()
-    await clone.tellLanded(epoch)
-    const other = await told(clone, 'orch-1')
+    await clone.load(atSession.slice(0, -1), { ...(await stage().claim()), epoch: 0 })
+    await clone.tellLanded((await clone.openSession()).epoch)
 
-    const folder = join(stage().folder, 'audit')
-    assert.deepEqual(await findings(stage(), writeLog(folder, truth, checkpoint)), [])
-    const codes = await findings(stage(), writeLog(folder, other.entries, other.checkpoint))
-    assert(codes.includes('COMMIT_HEADER'), `the header on chain speaks against it, got ${codes}`)
-    assert.notDeepEqual(await findings(stage(), writeLog(folder, truth, other.checkpoint)), [])
-    assert.notEqual(other.checkpoint.split('\n')[2], checkpoint.split('\n')[2], 'two roots under one log key')
+    await boot.credit('1', 'orch-0')
+    const told = await boot.prepare()
+    assert.equal((await stage().relay(told)).landed, true)
+    const { checkpoint } = await boot.confirm(told.sequence, 1n)
+    await clone.credit('1', 'orch-1')
+    const other = await clone.prepare()
+    const shown = publishedEntries(clone, other)
+    const anchored = publishedEntries(boot, told)
+    assert.equal(shown.length, anchored.length)
+
+    assert.deepEqual(await auditOf(stage(), 'anchored', anchored, checkpoint), { exit: 0, findings: [] })
+    const { exit, findings } = await auditOf(stage(), 'shown', shown, checkpoint)
+    assert.equal(exit, 1)
+    const codes = findings.map(({ code, subject }) => `${code} ${subject}`)
+    assert(codes.includes('COMMIT_HEADER sequence 1 logRoot'), codes.join(', '))
   })
 })

@@ -1,36 +1,33 @@
 import { strict as assert } from 'node:assert'
-import { join } from 'node:path'
-import { ZERO_HASH } from '../../enclave/protocol/ids.ts'
-import { audit, writeLog } from './public-record.ts'
+import { auditOf } from './audited-log.ts'
 import { publishedEntries } from './published.ts'
 import { useStage } from './use-stage.ts'
 
-describe('F17: two clones that are told different things sign two checkpoints with one log key', () => {
+describe('F17: two clones that are each told that their commit landed', () => {
   const stage = useStage()
 
-  it('of which only the one beside a final commit of equal size and root counts', async () => {
-    const landed = await stage().active()
-    const shared = [...landed.kept]
-    await landed.credit('1', 'orch-0')
-    const commit = await landed.prepare()
-    assert((await stage().send(commit)).landed)
-    const { checkpoint } = await landed.confirm(commit.sequence, 1n)
-
+  it('sign two checkpoints with one log key, and only the one beside the commit on chain is taken', async () => {
+    const boot = await stage().active()
     const clone = await stage().boot()
-    await clone.load(shared, { head: ZERO_HASH, epoch: 1, bitmap: null })
-    const { epoch } = await clone.openSession()
-    await clone.tellLanded(epoch)
-    await clone.credit('2', 'orch-0')
-    const lie = await clone.prepare()
-    const { checkpoint: signedLie } = await clone.confirm(lie.sequence, 1n)
+    await clone.load(boot.kept.slice(0, -1), { ...(await stage().claim()), epoch: 0 })
+    await clone.tellLanded((await clone.openSession()).epoch)
 
-    const folder = join(stage().folder, 'audit')
-    const honest = await audit(stage(), writeLog(folder, publishedEntries(landed, commit), checkpoint))
-    assert.deepEqual(honest.findings, [])
-    const forged = await audit(stage(), writeLog(folder, publishedEntries(landed, commit), signedLie))
-    const codes = forged.findings.map(({ code }) => code)
-    assert(codes.includes('CHECKPOINT_UNANCHORED'), `no commit stands beside it, got ${codes}`)
-    const [origin] = checkpoint.split('\n')
-    assert.equal(signedLie.split('\n')[0], origin, 'the same log, by its own word')
+    await boot.credit('1', 'orch-0')
+    const landed = await boot.prepare()
+    assert.equal((await stage().relay(landed)).landed, true)
+    const { checkpoint } = await boot.confirm(landed.sequence, 1n)
+    await clone.credit('1', 'orch-1')
+    const lied = await clone.prepare()
+    const { checkpoint: other } = await clone.confirm(lied.sequence, 1n)
+    assert.notEqual(other, checkpoint)
+
+    const entries = publishedEntries(boot, landed)
+    assert.deepEqual(await auditOf(stage(), 'true', entries, checkpoint), { exit: 0, findings: [] })
+    const { exit, findings } = await auditOf(stage(), 'lied', entries, other)
+    assert.equal(exit, 1)
+    assert.deepEqual(
+      findings.map(({ code }) => code),
+      ['CHECKPOINT_UNANCHORED'],
+    )
   })
 })

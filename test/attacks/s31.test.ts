@@ -1,32 +1,23 @@
 import { strict as assert } from 'node:assert'
-import { decodeAnchorCall } from '../../enclave/protocol/anchor.ts'
+import { WORLD } from '../../scripts/chain/world.ts'
 import { anAddress } from '../builders/boot.ts'
+import { lower } from './stage.ts'
 import { refuses, useStage } from './use-stage.ts'
 
-describe('S31: a host that picks the contract and the chain of a checkpoint', () => {
+describe('S31: a caller who names another contract', () => {
   const stage = useStage()
 
-  it('gets none for another contract or chain', async () => {
+  it('gets no checkpoint for it: chain and anchor are this ledger’s, whatever he says', async () => {
     const boot = await stage().active()
     await boot.credit('1', 'orch-0')
     await stage().pay(boot)
-    const { chainId: chain_id } = stage().configuration as { chainId: number }
-    const contract_address = stage().anchor
-    const { checkpoint } = await boot.call('audit_checkpoint', { chain_id, contract_address })
-    assert(checkpoint.startsWith(`anchorhold/${chain_id}/${contract_address}\n`), 'the log’s name holds both')
-    const elsewhere = { chain_id: chain_id + 1, contract_address }
-    await refuses(boot.call('audit_checkpoint', elsewhere), 'PARAMS_INVALID')
-    const other = { chain_id, contract_address: anAddress(0xa2) }
-    await refuses(boot.call('audit_checkpoint', other), 'PARAMS_INVALID')
-  })
-
-  it('gets a commit for this anchor alone, in calldata and in the transaction', async () => {
-    const boot = await stage().active()
-    await boot.credit('1', 'orch-0')
-    const commit = await boot.prepare()
-    assert.equal(decodeAnchorCall(commit.call).kind, 'commitAndPay')
-    await stage().send(commit)
-    const to = (await stage().node.request('eth_getTransactionByHash', commit.hash)) as { to: string }
-    assert.equal(to.to.toLowerCase(), stage().anchor)
+    const { chainId } = stage().deployment
+    const { anchor } = stage()
+    for (const contract_address of [anAddress(0xbad), lower(WORLD.ticketBroker), stage().authority])
+      await refuses(boot.call('audit_checkpoint', { chain_id: chainId, contract_address }), 'PARAMS_INVALID')
+    for (const chain_id of [1, 0, chainId + 1])
+      await refuses(boot.call('audit_checkpoint', { chain_id, contract_address: anchor }), 'PARAMS_INVALID')
+    const { checkpoint } = await boot.call('audit_checkpoint', { chain_id: chainId, contract_address: anchor })
+    assert.equal(checkpoint.split('\n')[0], `anchorhold/${chainId}/${anchor}`)
   })
 })

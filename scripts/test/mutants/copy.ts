@@ -1,20 +1,24 @@
 /** A copy of the sources to take protections out of: nothing of the working tree is ever changed. */
 import { spawnSync } from 'node:child_process'
-import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Mutant } from './patches.ts'
 
 export type Copy = { readonly folder: string; remove(): Promise<void> }
 
-/** What a test of test/attacks needs; compiled contracts among it. */
-const COPIED = ['enclave', 'host', 'queues', 'auditor', 'reporter', 'contracts', 'scripts', 'test', 'artifacts/contracts']
 const COPIED_FILES = ['package.json', 'tsconfig.json', '.mocharc.json', 'hardhat.config.ts']
+/** Of what was compiled or installed only what a test reads. */
+const LEFT = ['node_modules', 'artifacts', 'cache', 'docs']
 
 export async function copySources(from: string): Promise<Copy> {
   const folder = await mkdtemp(join(tmpdir(), 'mutant-'))
   await mkdir(join(folder, 'artifacts'))
-  for (const name of [...COPIED, ...COPIED_FILES])
+  const top = await readdir(from, { withFileTypes: true })
+  const folders = top.filter(
+    (entry) => entry.isDirectory() && !entry.name.startsWith('.') && !LEFT.includes(entry.name),
+  )
+  for (const name of [...folders.map((entry) => entry.name), 'artifacts/contracts', ...COPIED_FILES])
     await cp(join(from, name), join(folder, name), { recursive: true, verbatimSymlinks: true })
   await symlink(join(from, 'node_modules'), join(folder, 'node_modules'))
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) }
