@@ -1,65 +1,75 @@
 import { strict as assert } from 'node:assert'
-import { readChain } from '../../auditor/chain.ts'
-import { judgeReceipt, parseReceipt } from '../../auditor/receipt.ts'
-import type { Configuration } from '../../enclave/protocol/configuration.ts'
-import { toHash } from '../../enclave/protocol/ids.ts'
-import { inclusionProof, leafHash, type NodeReader, rootOf } from '../../enclave/protocol/log-tree.ts'
-import type { SignedReceipt } from '../../enclave/protocol/method-results.ts'
-import { owedWei, REPORTER, signedOn, stored, useGovernedStage } from './governed.ts'
+import { join } from 'node:path'
+import { type Hash, toHex } from '../../enclave/protocol/ids.ts'
+import { isFinal, openChainWord } from '../../reporter/finality.ts'
+import { openTiles } from '../../reporter/tiles.ts'
+import { aLine } from '../builders/boot.ts'
+import { writeTiles } from '../e2e/auditor-stage.ts'
+import type { Boot } from './boot.ts'
 import { publishedEntries } from './published.ts'
-import { ETHER_WEI } from './stage.ts'
+import { useStage } from './use-stage.ts'
 
-describe('A23: a credit that one clone acknowledges while another one’s commit wins', () => {
-  const stage = useGovernedStage()
+const EVENT = aLine('orch-0', '1')
 
-  /** What a reporter concludes from the chain and the published log, without asking the enclave. */
-  async function judged(receipt: SignedReceipt, published: readonly Uint8Array[]) {
-    const facts = await readChain({ rpcUrl: stage().node.url, anchor: stage().anchor, depthBlocks: 0, since: 0 })
-    const { chainId, anchor } = stage().configuration as Configuration
-    const node: NodeReader = (level, index) =>
-      rootOf(published.slice(index * 2 ** level, (index + 1) * 2 ** level).map(leafHash))
-    const size = published.length
-    const inclusion =
-      size === 0
-        ? null
-        : {
-            size,
-            root: toHash(rootOf(published.map(leafHash))),
-            proof: inclusionProof(receipt.logIndex, size, node),
-          }
-    return judgeReceipt({
-      receipt: parseReceipt(receipt),
-      ledger: { chainId, anchor },
-      sessions: facts.events.filter((event) => event.kind === 'session'),
-      committed: facts.events.filter((event) => event.kind === 'committed'),
-      finalBlock: facts.finalBlock,
-      inclusion,
+describe('A23: an acknowledgement of one clone, and the commit of another', () => {
+  const stage = useStage()
+
+  /** Applies the event and keeps the receipt, as a reporter does. */
+  async function reported(boot: Boot) {
+    const { journalSize, journalHead } = await boot.ledger()
+    const lines = [Uint8Array.from(EVENT)]
+    const answer = await boot.call('apply_events', {
+      firstIndex: journalSize,
+      head: journalHead,
+      lines,
+      receipts: true,
     })
+    assert(answer.kind === 'ack', 'the event fits the cursor')
+    await boot.keep(answer.records)
+    const [receipt] = answer.receipts
+    assert(receipt !== undefined, 'an applied credit has a receipt')
+    return { ...receipt, throughSeq: 1, signature: toHex(receipt.signature) }
   }
 
-  it('is not final, the reporter sees it, and what he sends again counts once', async () => {
-    const credits = [signedOn(stage()).credit(REPORTER, 1)]
-    const loser = await stage().active()
-    const shared = [...loser.kept]
-    const { receipts } = await stored(loser, 'credit_signed', { credits, receipts: true })
-    const receipt = receipts[0] as SignedReceipt
-    assert.deepEqual(await judged(receipt, []), { kind: 'provisional', waitsFor: 'the log' })
-    const winner = await stage().reloaded(shared)
-    await stored(winner, 'credit_signed', {
-      credits: [signedOn(stage()).credit(REPORTER, 1, { orchestratorId: 'orch-1' })],
-    })
-    const bare = await stage().anchorBare(winner)
-    assert.equal((await judged(receipt, publishedEntries(winner, bare))).kind, 'invalid')
-    assert.equal(await owedWei(winner, 'orch-0'), 0n)
+  /** A commit of this boot on chain, its log published: what a reporter asks then. */
+  async function finality(boot: Boot, folder: string) {
+    const commit = await boot.prepare()
+    const { landed, bitmap } = await stage().relay(commit)
+    assert.equal(landed, true)
+    await boot.confirm(commit.sequence, bitmap)
+    const place = join(stage().folder, folder)
+    await writeTiles(place, publishedEntries(boot, commit))
+    const chain = openChainWord(stage().node.url, stage().anchor, { depthBlocks: 0 })
+    const ledger = { chainId: stage().deployment.chainId, anchor: stage().anchor }
+    return (receipt: Awaited<ReturnType<typeof reported>> & { readonly leafHash: Hash }) =>
+      isFinal(ledger, receipt, chain, openTiles(place))
+  }
+
+  it('is never final, so that the reporter sends again and is credited once', async () => {
+    const boot = await stage().active()
+    const stored = [...boot.kept]
+    const receipt = await reported(boot)
+    const other = await stage().reloaded(stored)
+    const atFirst = await finality(await creditedElsewhere(other), 'first')
+    assert.equal(await atFirst(receipt), false)
+
+    const again = await reported(other)
+    const later = await finality(other, 'second')
+    assert.deepEqual([await later(receipt), await later(again)], [false, true])
+    const { credited_wei } = await other.call('balance', { orchestrator_id: 'orch-0' })
+    assert.equal(credited_wei, 10n ** 18n)
+    await stage().audits(other)
   })
 
-  it('is final once the anchored log covers it', async () => {
+  it('becomes final with the commit of the enclave that gave it', async () => {
     const boot = await stage().active()
-    const credits = [signedOn(stage()).credit(REPORTER, 1)]
-    const { receipts } = await stored(boot, 'credit_signed', { credits, receipts: true })
-    const { commit } = await stage().pay(boot)
-    const verdict = await judged(receipts[0] as SignedReceipt, publishedEntries(boot, commit))
-    assert.deepEqual(verdict, { kind: 'final', sequence: 1 })
-    assert.equal((await stage().audits(boot)).paidWei, ETHER_WEI)
+    const receipt = await reported(boot)
+    assert.equal(await (await finality(boot, 'own'))(receipt), true)
   })
+
+  /** Enough other credits that its log is longer than the lost one was. */
+  async function creditedElsewhere(boot: Boot): Promise<Boot> {
+    await boot.credit('0.5', 'orch-1', 'orch-2', 'orch-3')
+    return boot
+  }
 })
