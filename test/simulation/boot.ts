@@ -188,6 +188,7 @@ function markOf(world: World, { state }: Instance, node: LogNode): Omit<Mark, 's
   return {
     head: state.head,
     epoch: state.epoch,
+    authority: state.authority,
     sequence: state.sequence,
     unlanded: unlanded && { hash: unlanded.hash, prev: unlanded.header.prev, payouts: unlanded.payouts.length },
     journal: world.journals.get(toHash(state.journalHead) as Hash),

@@ -6,33 +6,32 @@ import type { Address } from '../../enclave/protocol/ids.ts'
 import type { Random } from './random.ts'
 
 export type DrawnKeys = {
-  readonly authority: Address
+  /** The first one is appointed; the others may be rotated in. */
+  readonly authorities: readonly [Address, Address]
   readonly kms: DevelopmentKms
-  readonly ciphertexts: { readonly ciphertext_b64: string; readonly state_ciphertext_b64: string }
+  readonly ciphertexts: (generation: number) => object
 }
 
 const STATE_KEY_BYTES = 32
-const AUTHORITY_CIPHERTEXT = Uint8Array.of(1)
-const STATE_CIPHERTEXT = Uint8Array.of(2)
+const PURPOSES = ['authority', 'state'] as const
 
 export function drawKeys(random: Random): DrawnKeys {
-  const authorityKey = drawPrivateKey((bytes) => random.bytes(bytes))
+  const drawn = [0, 1].map(() => drawPrivateKey((bytes) => random.bytes(bytes))) as [Uint8Array, Uint8Array]
   const stateKey = random.bytes(STATE_KEY_BYTES)
-  const authority = addressOf(authorityKey)
+  const authorities = [addressOf(drawn[0]), addressOf(drawn[1])] as const
   const kms: DevelopmentKms = {
     generateKeys: () => ({
-      address: authority,
-      authorityCiphertext: AUTHORITY_CIPHERTEXT,
-      stateCiphertext: STATE_CIPHERTEXT,
+      address: authorities[0],
+      authorityCiphertext: Uint8Array.of(0, 0),
+      stateCiphertext: Uint8Array.of(1, 0),
     }),
-    openKey: (_, purpose) => Uint8Array.from(purpose === 'authority' ? authorityKey : stateKey),
+    // A ciphertext names its purpose and its generation.
+    openKey: (_, purpose, ciphertext) =>
+      Uint8Array.from(purpose === 'authority' ? (drawn[ciphertext[1] ?? 0] ?? drawn[0]) : stateKey),
   }
-  return {
-    authority,
-    kms,
-    ciphertexts: {
-      ciphertext_b64: Buffer.from(AUTHORITY_CIPHERTEXT).toString('base64'),
-      state_ciphertext_b64: Buffer.from(STATE_CIPHERTEXT).toString('base64'),
-    },
+  const ciphertexts = (generation: number): object => {
+    const [authority, state] = PURPOSES.map((_, purpose) => Buffer.from([purpose, generation]).toString('base64'))
+    return { ciphertext_b64: authority, state_ciphertext_b64: state }
   }
+  return { authorities, kms, ciphertexts }
 }

@@ -34,7 +34,7 @@ export function playSeed(seed: number, options: WorldOptions = { real: false }):
 
 function play(world: World, progress: { steps: number }): void {
   const { random, checks, chain, keys } = world
-  chain.submit({ kind: 'appoint', authority: keys.authority })
+  chain.submit({ kind: 'appoint', authority: keys.authorities[0] })
   for (let depth = 0; depth <= chain.finalDepth; depth++) chain.mine(random, world.nowSeconds)
   const turns = schedule(world)
   const steps = STEPS_MIN + random.below(STEPS_MORE_MAX)

@@ -15,6 +15,7 @@ export type Mark = {
   readonly node: LogNode
   /** Of the newest open entry, whether or not that session ever landed. */
   readonly session: Address | undefined
+  readonly authority: Address
 }
 
 export type SealedRecord = {

@@ -5,26 +5,31 @@ import {
   drainStruct,
   policyChangeStruct,
   registerStruct,
+  rotateApprovalStruct,
 } from '../../../enclave/protocol/credit.ts'
 import { isAddress, toHash, ZERO_ADDRESS } from '../../../enclave/protocol/ids.ts'
 import { wei } from '../../../enclave/protocol/money.ts'
 import { type Policy, policyCodec, policyHash } from '../../../enclave/protocol/policy.ts'
 import type { Answer, Boot } from '../boot.ts'
+import { nonceOf } from '../chain/state.ts'
 import { drawSigner, type Governance, quorumOf, type Signer, signStruct } from '../governance.ts'
 import { claim } from '../violation.ts'
 import { count, type World } from '../world.ts'
+import { authorityOf, broadcast, drawFees, noteCall } from './broadcast.ts'
 import { call } from './host.ts'
 
 const GWEI = 10n ** 9n
 const AMOUNT_GWEI_MAX = 600_000_000
 const LIFE_SECONDS = 1_000_000_000
 const ETHER_WEI = 10n ** 18n
+const ROTATE_PERMILLE = 150
 
 export function govern(world: World): void {
   const { governance, random, boots } = world
   const active = boots.filter(({ instance }) => instance.phase === 'active' && instance.state !== undefined)
   if (governance === undefined || active.length === 0) return
   const boot = random.pick(active)
+  if (random.chance(ROTATE_PERMILLE)) return rotate(world, boot, governance)
   switch (random.below(6)) {
     case 0:
       return adjust(world, boot, governance)
@@ -184,4 +189,32 @@ function changeRecipient(world: World, boot: Boot, governance: Governance): void
     signatures: list,
   })
   judge(answer, isWhole, 'a change of recipient')
+}
+
+/** Once in a world: quorum and guardian approve the other authority, and the old enclave signs itself away. */
+function rotate(world: World, boot: Boot, governance: Governance): void {
+  const { state, ledgerId } = boot.instance
+  const { chain, keys } = world
+  const [, newAuthority] = keys.authorities
+  const { state: tip } = chain.tip
+  if (state === undefined || tip.sequence === 0 || state.authority === newAuthority) return
+  const { logKey, config, imageDigest } = state
+  const approval = {
+    epoch: state.epoch + 1,
+    newAuthority,
+    logKey,
+    config,
+    imageDigest,
+    notAfter: notAfterOf(world, boot),
+  }
+  const { list, isWhole } = signatures(world, governance, rotateApprovalStruct({ ledgerId, ...approval }))
+  note(world, governance, `rotate ${newAuthority}`, isWhole)
+  const fees = drawFees(world)
+  const nonce = nonceOf(tip, authorityOf(boot))
+  const answer = call(world, boot, 'rotate', { ...approval, signatures: list, fees: fees.wire, accountNonce: nonce })
+  judge(answer, isWhole, 'a rotation')
+  if (answer?.kind !== 'result') return
+  chain.submit({ kind: 'approve', authority: newAuthority })
+  broadcast(world, noteCall(world, boot, answer.result, { nonce, maxFeeWei: fees.maxFeeWei }))
+  count(world, 'rotation signed')
 }

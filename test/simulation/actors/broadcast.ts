@@ -1,12 +1,13 @@
 /** Calls that left an enclave: noted, broadcast by their own transaction or relayed, and kept for ever. */
 
 import { decodeSignature, recoverAddress } from '../../../enclave/keys/secp256k1.ts'
-import { commitStruct, openStruct } from '../../../enclave/protocol/header.ts'
-import { type Address, toHash, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
+import type { AnchorCall } from '../../../enclave/protocol/anchor.ts'
+import { commitStruct, openStruct, rotateStruct } from '../../../enclave/protocol/header.ts'
+import { type Address, toHash, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import { parsePayouts, payoutsHash } from '../../../enclave/protocol/ticket.ts'
 import { typedDigest } from '../../../enclave/protocol/typed-data.ts'
 import type { Boot, Reply } from '../boot.ts'
-import { type OurCall, readCalldata } from '../chain/calldata.ts'
+import { readCalldata } from '../chain/calldata.ts'
 import type { CallInfo } from '../chain/state.ts'
 import { claim } from '../violation.ts'
 import { type CommitInfo, count, type SignedCall, type World } from '../world.ts'
@@ -26,18 +27,33 @@ export function noteCall(
   reply: Reply,
   { nonce, maxFeeWei }: { readonly nonce: number; readonly maxFeeWei: bigint },
 ): SignedCall {
-  const kind = reply.mode === undefined ? 'openSession' : reply.mode === 'bare' ? 'commit' : 'commitAndPay'
+  const kind = kindOf(reply)
   const info = readCall(world, reply.call, kind)
-  const raw = { bytes: reply.rawTransaction, hash: toHash(reply.hash), nonce, maxFeeWei }
-  const signed = { boot, info, raw, commit: info.decoded.kind === 'openSession' ? undefined : noteCommit(world, boot) }
+  const raw = { bytes: reply.rawTransaction, hash: toHash(reply.hash), from: authorityOf(boot), nonce, maxFeeWei }
+  const signed = { boot, info, raw, commit: 'commit' in info.decoded ? noteCommit(world, boot) : undefined }
   world.calls.push(signed)
   return signed
 }
 
-function readCall(world: World, data: Uint8Array, kind: OurCall['kind']): CallInfo {
+function kindOf({ mode, newAuthority }: Reply): AnchorCall['kind'] {
+  if (newAuthority !== undefined) return 'rotateAuthority'
+  return mode === undefined ? 'openSession' : mode === 'bare' ? 'commit' : 'commitAndPay'
+}
+
+/** Whose account carries the calls of this enclave. */
+export function authorityOf({ instance }: Boot): Address {
+  return instance.keys?.address ?? ZERO_ADDRESS
+}
+
+function structOf(call: AnchorCall): Uint8Array {
+  if (call.kind === 'openSession') return openStruct(call.open)
+  return call.kind === 'rotateAuthority' ? rotateStruct(call.rotate) : commitStruct(call.commit)
+}
+
+function readCall(world: World, data: Uint8Array, kind: AnchorCall['kind']): CallInfo {
   const decoded = readCalldata(data, kind, world.real)
   const { ledger } = world.chain.rules
-  const struct = decoded.kind === 'openSession' ? openStruct(decoded.open) : commitStruct(decoded.commit)
+  const struct = structOf(decoded)
   const signer = recoverAddress(typedDigest(ledger, struct), decodeSignature(decoded.signature))
   const paying = decoded.kind === 'commitAndPay'
   return {

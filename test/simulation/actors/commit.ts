@@ -2,9 +2,9 @@
 import type { Unlanded } from '../../../enclave/core/state.ts'
 import { bitmapHash } from '../../builders/boot.ts'
 import { ask, type Boot } from '../boot.ts'
-import type { ChainState } from '../chain/state.ts'
+import { type ChainState, nonceOf } from '../chain/state.ts'
 import { count, type World } from '../world.ts'
-import { drawFees, noteCall, submit } from './broadcast.ts'
+import { authorityOf, drawFees, noteCall, submit } from './broadcast.ts'
 import { call, end } from './host.ts'
 
 const GIVE_UP_PERMILLE = 700
@@ -52,7 +52,7 @@ export function resign(world: World, boot: Boot, { payouts }: Unlanded, view: Ch
     skip,
     round: { number: view.round, hash: view.roundHashes.get(view.round) ?? bitmapHash(1n) },
     fees: fees.wire,
-    accountNonce: view.authorityNonce,
+    accountNonce: nonceOf(view, authorityOf(boot)),
   })
   if (answer === undefined) return
   if (answer.kind === 'refused') {
@@ -61,7 +61,10 @@ export function resign(world: World, boot: Boot, { payouts }: Unlanded, view: Ch
     return
   }
   count(world, 'signed again')
-  boot.commit = noteCall(world, boot, answer.result, { nonce: view.authorityNonce, maxFeeWei: fees.maxFeeWei })
+  boot.commit = noteCall(world, boot, answer.result, {
+    nonce: nonceOf(view, authorityOf(boot)),
+    maxFeeWei: fees.maxFeeWei,
+  })
   submit(world, boot.commit)
 }
 

@@ -5,9 +5,9 @@
 import { policyCodec } from '../../../enclave/protocol/policy.ts'
 import { bitmapHash } from '../../builders/boot.ts'
 import { ask, type Boot } from '../boot.ts'
-import type { ChainState } from '../chain/state.ts'
+import { type ChainState, nonceOf } from '../chain/state.ts'
 import { count, type World } from '../world.ts'
-import { drawFees, noteCall, submit } from './broadcast.ts'
+import { authorityOf, drawFees, noteCall, submit } from './broadcast.ts'
 import { pursue } from './commit.ts'
 import { feed } from './feed.ts'
 import { call, end, store } from './host.ts'
@@ -21,8 +21,7 @@ const REBUILD_PERMILLE = 40
 export function advance(world: World, boot: Boot): void {
   switch (boot.instance.phase) {
     case 'cold':
-      ask(world, boot, 'provision', world.keys.ciphertexts)
-      return
+      return provision(world, boot)
     case 'provisioned':
       return begin(world, boot)
     case 'recovering':
@@ -32,6 +31,15 @@ export function advance(world: World, boot: Boot): void {
     case 'halted':
       return end(world, boot)
   }
+}
+
+/** With the keys of the authority that the chain names, as far as the host knows. */
+function provision(world: World, boot: Boot): void {
+  const { random, faults, keys } = world
+  const isOther = !boot.isHonest && random.chance(faults.staleLoad)
+  const known = keys.authorities.indexOf(look(world).authority)
+  const generation = isOther ? random.below(keys.authorities.length) : Math.max(0, known)
+  ask(world, boot, 'provision', keys.ciphertexts(generation))
 }
 
 function begin(world: World, boot: Boot): void {
@@ -82,14 +90,17 @@ function openOf({ info }: NonNullable<Boot['open']>): { epoch: number; head: str
 
 function openSession(world: World, boot: Boot, view: ChainState): void {
   const fees = drawFees(world)
-  const params = { accountNonce: view.authorityNonce, fees: fees.wire }
+  const params = { accountNonce: nonceOf(view, authorityOf(boot)), fees: fees.wire }
   const answer = call(world, boot, 'open_session', params)
   if (answer === undefined) return
   if (answer.kind === 'refused') {
     if (answer.code === 'SIGNATURES_SPENT') end(world, boot)
     return
   }
-  boot.open = noteCall(world, boot, answer.result, { nonce: view.authorityNonce, maxFeeWei: fees.maxFeeWei })
+  boot.open = noteCall(world, boot, answer.result, {
+    nonce: nonceOf(view, authorityOf(boot)),
+    maxFeeWei: fees.maxFeeWei,
+  })
   submit(world, boot.open)
 }
 
@@ -119,12 +130,15 @@ export function prepare(world: World, boot: Boot, mode: 'pay' | 'bare'): string 
     budgetWei: view.treasuryWei.toString(),
     round,
     fees: fees.wire,
-    accountNonce: view.authorityNonce,
+    accountNonce: nonceOf(view, authorityOf(boot)),
   })
   if (answer === undefined) return undefined
   if (answer.kind === 'refused') return answer.code
   count(world, `prepared ${mode}`)
-  boot.commit = noteCall(world, boot, answer.result, { nonce: view.authorityNonce, maxFeeWei: fees.maxFeeWei })
+  boot.commit = noteCall(world, boot, answer.result, {
+    nonce: nonceOf(view, authorityOf(boot)),
+    maxFeeWei: fees.maxFeeWei,
+  })
   submit(world, boot.commit)
   return undefined
 }

@@ -43,7 +43,11 @@ function matching(records: readonly SealedRecord[], chain: AnchorClaim): SealedR
 function preferred(world: World, boot: Boot, records: readonly SealedRecord[]): readonly SealedRecord[] {
   const { sessions } = world.checks.landings
   const isHonest = boot.isHonest || world.faults === NO_FAULTS
-  const landed = records.filter(({ mark }) => mark.session === undefined || sessions[mark.epoch - 1] === mark.session)
+  const { authority } = world.chain.tip.state
+  const landed = records.filter(({ mark }) => {
+    const isTakenOver = mark.node.entry.type === 'rotate' && mark.authority !== authority
+    return !isTakenOver && (mark.session === undefined || sessions[mark.epoch - 1] === mark.session)
+  })
   return (isHonest && landed.length > 0 ? landed : records).slice(0, CANDIDATES_MAX)
 }
 

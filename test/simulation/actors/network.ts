@@ -3,7 +3,7 @@ import { payoutTicket, recipientRand } from '../../../enclave/protocol/ticket.ts
 import { BASE_FEE_WEI } from '../chain/chain.ts'
 import type { Transaction } from '../chain/state.ts'
 import { count, roundHashOf, type World } from '../world.ts'
-import { broadcast } from './broadcast.ts'
+import { authorityOf, broadcast } from './broadcast.ts'
 
 const BLOCK_SECONDS_MAX = 40
 const SPIKE_FACTORS = [3n, 30n, 300n]
@@ -56,7 +56,7 @@ export function fund(world: World): void {
 /** Money that is not ours in the authority's deposit: a stray ticket could be redeemed with it. */
 export function donate(world: World): void {
   const wei = BigInt(1 + world.random.below(800_000_000)) * GWEI
-  world.chain.submit({ kind: 'donate', wei })
+  world.chain.submit({ kind: 'donate', to: world.chain.tip.state.authority, wei })
   count(world, 'donation')
 }
 
@@ -69,7 +69,7 @@ export function redeemStray(world: World): void {
 }
 
 function liftTicket(world: World): Transaction | undefined {
-  const { random, calls, keys } = world
+  const { random, calls } = world
   const paying = calls.filter(({ info }) => (info.payouts?.tickets.length ?? 0) > 0)
   if (paying.length === 0) return undefined
   const { info, boot } = random.pick(paying)
@@ -81,7 +81,14 @@ function liftTicket(world: World): Transaction | undefined {
   const payoutId = payouts.firstPayoutId + position
   const session = boot.instance.session.address
   const { recipient, amountWei, signature64 } = payout
-  const ticket = payoutTicket({ sender: keys.authority, session, recipient, amountWei, payoutId, round: payouts.round })
+  const ticket = payoutTicket({
+    sender: authorityOf(boot),
+    session,
+    recipient,
+    amountWei,
+    payoutId,
+    round: payouts.round,
+  })
   return { kind: 'redeem', ticket, signature64, rand: recipientRand(session, payoutId) }
 }
 

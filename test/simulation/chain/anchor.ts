@@ -9,7 +9,7 @@ import { concatBytes, hashWord, uintWord } from '../../../enclave/protocol/words
 import { fundTickets, redeemOurs } from './broker.ts'
 import { Reverted } from './reverted.ts'
 import { FREEZE_SECONDS_MAX, type Rules } from './rules.ts'
-import type { BrokerBody, CallInfo, ChainState, EventBody, Outcome } from './state.ts'
+import { type BrokerBody, type CallInfo, type ChainState, depositOf, type EventBody, type Outcome } from './state.ts'
 
 type Moment = { readonly state: ChainState; readonly rules: Rules; readonly atSeconds: number }
 
@@ -22,6 +22,8 @@ export function callAnchor(moment: Moment, call: CallInfo): Outcome {
   switch (call.decoded.kind) {
     case 'openSession':
       return openSession(moment, call, call.decoded)
+    case 'rotateAuthority':
+      return rotateAuthority(moment, call, call.decoded)
     case 'commit':
       return commit(moment, call, call.decoded)
     case 'commitAndPay':
@@ -45,6 +47,23 @@ function openSession({ state }: Moment, call: CallInfo, { open }: Kind<'openSess
   state.epoch = open.epoch
   state.session = open.session
   return { kind: 'done', events: [{ kind: 'session', ...open }], broker: [] }
+}
+
+/** A compare-and-swap too: the next authority starts without a session, so there are never two. */
+function rotateAuthority(moment: Moment, call: CallInfo, { rotate }: Kind<'rotateAuthority'>): Outcome {
+  const { state } = moment
+  require(!isFrozen(moment), 'AnchorFrozen')
+  require(rotate.newAuthority !== ZERO_ADDRESS, 'AnchorNoAuthority')
+  require(rotate.newAuthority === state.approvedAuthority, 'AnchorNotApproved')
+  require(rotate.epoch === state.epoch + 1, 'AnchorWrongEpoch')
+  require(rotate.head === state.head, 'AnchorStaleHead')
+  require(call.signer === state.authority, 'AnchorBadSignature')
+  state.authority = rotate.newAuthority
+  state.approvedAuthority = ZERO_ADDRESS
+  state.session = ZERO_ADDRESS
+  state.epoch++
+  const rotated: EventBody = { kind: 'rotated', epoch: state.epoch, authority: rotate.newAuthority }
+  return { kind: 'done', events: [rotated], broker: [] }
 }
 
 /** The compare-and-swap. */
@@ -118,11 +137,11 @@ function payTickets({ state, rules }: Moment, payouts: Payouts, bitmap: bigint):
   )
   const sumWei = paid.reduce((sum, { ticket }) => sum + ticket.amountWei, 0n)
   if (sumWei === 0n) return []
-  const depositWei = state.depositWei
+  const depositWei = depositOf(state, state.authority)
   fundTickets(state, sumWei)
   const events: BrokerBody[] = []
   for (const { ticket, position } of paid) events.push(...redeemOurs(state, rules, payouts, ticket, position))
-  require(state.depositWei === depositWei, 'AnchorDepositChanged')
+  require(depositOf(state, state.authority) === depositWei, 'AnchorDepositChanged')
   return events
 }
 

@@ -14,7 +14,7 @@ import {
 } from '../../../enclave/protocol/ticket.ts'
 import { FOREIGN_ERROR, Reverted } from './reverted.ts'
 import type { Rules } from './rules.ts'
-import type { BrokerBody, ChainState } from './state.ts'
+import { addDeposit, type BrokerBody, type ChainState, depositOf } from './state.ts'
 
 const AUX_ROUND_BYTES = 32
 
@@ -22,7 +22,7 @@ const AUX_ROUND_BYTES = 32
 export function fundTickets(state: ChainState, sumWei: bigint): void {
   if (state.paused) throw new Reverted(FOREIGN_ERROR)
   state.treasuryWei -= sumWei
-  state.depositWei += sumWei
+  addDeposit(state, state.authority, sumWei)
 }
 
 /** Redeems one payout of a commit as the anchor does; a refusal names the position. */
@@ -68,14 +68,14 @@ export function redeem(
   if (state.used.has(hash)) return undefined
   if (rules.recoverTickets && !isSigned(hash, signature64, ticket.sender)) return undefined
   const { sender, recipient, faceValueWei, senderNonce } = ticket
-  if (sender !== state.authority) return undefined
-  const enough = rules.version === 'v1' ? state.depositWei > 0n : state.depositWei >= faceValueWei
+  const depositWei = depositOf(state, sender)
+  const enough = rules.version === 'v1' ? depositWei > 0n : depositWei >= faceValueWei
   if (!enough || !state.payable.has(recipient)) return undefined
   state.used = new Set(state.used).add(hash)
   // Under the older rules a ticket is burnt for whatever the deposit holds.
-  const isCovered = state.depositWei >= faceValueWei
-  const amountWei = isCovered ? faceValueWei : state.depositWei
-  state.depositWei -= amountWei
+  const isCovered = depositWei >= faceValueWei
+  const amountWei = isCovered ? faceValueWei : depositWei
+  addDeposit(state, sender, -amountWei)
   return [
     { kind: 'moved', sender, recipient, amountWei, payoutId: null },
     { kind: 'redeemed', sender, recipient, amountWei: faceValueWei, payoutId: senderNonce },

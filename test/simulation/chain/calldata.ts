@@ -11,18 +11,30 @@ const ADDRESS_AT = 12
 const OPEN_WORDS = 4
 const COMMIT_WORDS = 8
 
-/** Calls that an enclave of a running ledger signs. */
-export type OurCall = Exclude<AnchorCall, { kind: 'rotateAuthority' }>
-
 /** `kind` is what the caller asked for. Every byte is checked against what the general encoder makes of the result when `strict`. */
-export function readCalldata(data: Uint8Array, kind: OurCall['kind'], strict: boolean): OurCall {
+export function readCalldata(data: Uint8Array, kind: AnchorCall['kind'], strict: boolean): AnchorCall {
   const words = new Words(data)
-  const call = kind === 'openSession' ? readOpen(words) : readCommit(words, kind)
+  const call = readKind(words, kind)
   if (strict) claim('no bug', bytesEqual(encodeAnchorCall(call), data), () => `calldata of ${kind} is not canonical`)
   return call
 }
 
-function readOpen(words: Words): OurCall {
+function readKind(words: Words, kind: AnchorCall['kind']): AnchorCall {
+  if (kind === 'openSession') return readOpen(words)
+  return kind === 'rotateAuthority' ? readRotate(words) : readCommit(words, kind)
+}
+
+function readRotate(words: Words): AnchorCall {
+  const rotate = {
+    epoch: words.number(0),
+    head: words.hash(1),
+    newAuthority: toHex(words.word(2).subarray(ADDRESS_AT)) as Address,
+    attestationDigest: words.hash(3),
+  }
+  return { kind: 'rotateAuthority', rotate, signature: words.tail(OPEN_WORDS) }
+}
+
+function readOpen(words: Words): AnchorCall {
   const open = {
     epoch: words.number(0),
     head: words.hash(1),
@@ -32,7 +44,7 @@ function readOpen(words: Words): OurCall {
   return { kind: 'openSession', open, signature: words.tail(OPEN_WORDS) }
 }
 
-function readCommit(words: Words, kind: 'commit' | 'commitAndPay'): OurCall {
+function readCommit(words: Words, kind: 'commit' | 'commitAndPay'): AnchorCall {
   const commit = {
     epoch: words.number(0),
     sequence: words.number(1),

@@ -6,7 +6,7 @@ import { utf8 } from '../../../enclave/protocol/words.ts'
 import type { Random } from '../random.ts'
 import { execute } from './execute.ts'
 import type { Rules } from './rules.ts'
-import type { ChainState, Outcome, Poke, Transaction } from './state.ts'
+import { type ChainState, nonceOf, type Outcome, type Poke, type Transaction } from './state.ts'
 
 export type Included = { readonly transaction: Transaction; readonly hash: Hash; readonly outcome: Outcome }
 
@@ -121,11 +121,11 @@ export class Chain {
   }
 
   #ageOut(): void {
-    const { authorityNonce } = this.tip.state
+    const { state } = this.tip
     for (const pending of this.#pool) pending.age++
     this.#pool = this.#pool.filter(({ transaction, age }) => {
       const raw = transaction.kind === 'anchor' ? transaction.raw : undefined
-      return age < PENDING_BLOCKS_MAX && (raw === undefined || raw.nonce >= authorityNonce)
+      return age < PENDING_BLOCKS_MAX && (raw === undefined || raw.nonce >= nonceOf(state, raw.from))
     })
   }
 }
@@ -165,7 +165,8 @@ class BlockBuilder {
   /** The authority's own transactions go by their number and pay the base fee; a relayer pays whatever it takes. */
   fits(transaction: Transaction): boolean {
     const raw = transaction.kind === 'anchor' ? transaction.raw : undefined
-    return raw === undefined || (raw.nonce === this.#state.authorityNonce && raw.maxFeeWei >= this.#block.baseFeeWei)
+    if (raw === undefined) return true
+    return raw.nonce === nonceOf(this.#state, raw.from) && raw.maxFeeWei >= this.#block.baseFeeWei
   }
 
   include(transaction: Transaction, hash: Hash): void {

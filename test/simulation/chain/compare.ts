@@ -9,7 +9,7 @@ import type { World } from '../world.ts'
 import type { Block, Included } from './chain.ts'
 import { DONOR, type Message, RELAYER, type RealChain, type Sent } from './evm.ts'
 import { GUARDIAN } from './rules.ts'
-import type { ChainState, Transaction } from './state.ts'
+import { type ChainState, depositOf, type Transaction } from './state.ts'
 
 const PROPERTY = 'the model is the contract'
 const HEAD_SLOT = '0x0'
@@ -27,7 +27,7 @@ export async function compareWithContract(world: World, real: RealChain): Promis
   const list = [...recipients.values()]
   await real.reset({
     treasuryWei,
-    authority: keys.authority,
+    authorities: keys.authorities,
     version: chain.rules.version,
     recipients: list,
     usesTickets,
@@ -80,7 +80,6 @@ async function playTransaction(world: World, real: RealChain, block: Block, incl
 
 function messageOf(world: World, transaction: Transaction): Message {
   const { anchor } = world.configuration
-  const { authority } = world.keys
   const guarded = (functionName: 'freeze' | 'unfreeze'): Message => ({
     from: GUARDIAN,
     to: anchor,
@@ -89,7 +88,7 @@ function messageOf(world: World, transaction: Transaction): Message {
   switch (transaction.kind) {
     case 'anchor':
       return {
-        from: transaction.raw === undefined ? RELAYER : authority,
+        from: transaction.raw?.from ?? RELAYER,
         to: anchor,
         data: toHex(transaction.call.data),
       }
@@ -99,7 +98,7 @@ function messageOf(world: World, transaction: Transaction): Message {
       const data = encodeFunctionData({
         abi: TICKET_BROKER_ABI,
         functionName: 'fundDepositAndReserveFor',
-        args: [authority, transaction.wei, 0n],
+        args: [transaction.to, transaction.wei, 0n],
       })
       return { from: DONOR, to: world.configuration.broker, data, value: transaction.wei }
     }
@@ -109,6 +108,14 @@ function messageOf(world: World, transaction: Transaction): Message {
       const data = encodeFunctionData({
         abi: ANCHOR_ABI,
         functionName: 'appointAuthority',
+        args: [transaction.authority],
+      })
+      return { from: GUARDIAN, to: anchor, data }
+    }
+    case 'approve': {
+      const data = encodeFunctionData({
+        abi: ANCHOR_ABI,
+        functionName: 'approveAuthority',
         args: [transaction.authority],
       })
       return { from: GUARDIAN, to: anchor, data }
@@ -182,6 +189,10 @@ function eventText(event: Extract<Included['outcome'], { kind: 'done' }>['events
       return `Settled ${event.sequence} ${event.bitmap} ${event.head}`
     case 'appointed':
       return `AuthorityAppointed ${event.authority}`
+    case 'rotated':
+      return `AuthorityRotated ${event.epoch} ${event.authority}`
+    case 'approved':
+      return `AuthorityApproved ${event.text}`
     default:
       return event.kind
   }
@@ -201,7 +212,7 @@ async function compareState(world: World, real: RealChain, block: Block): Promis
     authority: authority & ADDRESS_MASK,
     frozenAt: authority >> 160n,
     treasuryWei: balance,
-    depositWei: await depositOf(world, real),
+    depositWei: await realDeposit(world, real, block.state.authority),
   }
   const expected = stateText(block.state)
   const text = Object.values(got).join(' ')
@@ -211,15 +222,24 @@ async function compareState(world: World, real: RealChain, block: Block): Promis
 }
 
 function stateText(state: ChainState): string {
-  const { head, sequence, epoch, session, authority, frozenAt, treasuryWei, depositWei } = state
-  return [head, sequence, epoch, BigInt(session), BigInt(authority), frozenAt, treasuryWei, depositWei].join(' ')
+  const { head, sequence, epoch, session, authority, frozenAt, treasuryWei } = state
+  return [
+    head,
+    sequence,
+    epoch,
+    BigInt(session),
+    BigInt(authority),
+    frozenAt,
+    treasuryWei,
+    depositOf(state, authority),
+  ].join(' ')
 }
 
-async function depositOf(world: World, real: RealChain): Promise<bigint> {
+async function realDeposit(world: World, real: RealChain, authority: Address): Promise<bigint> {
   const data = encodeFunctionData({
     abi: TICKET_BROKER_ABI,
     functionName: 'getSenderInfo',
-    args: [world.keys.authority],
+    args: [authority],
   })
   const answer = (await real.evm.request('eth_call', [{ to: world.configuration.broker, data }, 'latest'])) as Hex
   return BigInt(answer.slice(0, 66))

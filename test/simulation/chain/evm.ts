@@ -61,7 +61,7 @@ export class RealChain {
   /** As after the set-up, with this treasury, this authority's gas and these rules. */
   async reset(options: {
     readonly treasuryWei: bigint
-    readonly authority: Address
+    readonly authorities: readonly Address[]
     readonly version: 'v1' | 'v2'
     readonly recipients: readonly Address[]
     readonly usesTickets: boolean
@@ -69,7 +69,8 @@ export class RealChain {
     await this.evm.request('evm_revert', [this.#base])
     this.#base = await this.evm.request('evm_snapshot')
     await this.evm.request('hardhat_setBalance', [this.anchor, numberToHex(options.treasuryWei)])
-    await this.evm.request('hardhat_setBalance', [options.authority, numberToHex(RICH_WEI)])
+    for (const authority of options.authorities)
+      await this.evm.request('hardhat_setBalance', [authority, numberToHex(RICH_WEI)])
     await setRules(depsOf(this.evm), options.version)
     if (!options.usesTickets) return
     const list = [...new Set(options.recipients)]

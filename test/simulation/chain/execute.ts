@@ -4,14 +4,15 @@ import { callAnchor, isFrozen } from './anchor.ts'
 import { redeem } from './broker.ts'
 import { FOREIGN_ERROR, Reverted } from './reverted.ts'
 import type { Rules } from './rules.ts'
-import type { ChainState, EventBody, Outcome, Transaction } from './state.ts'
+import { addDeposit, type ChainState, type EventBody, type Outcome, type Transaction } from './state.ts'
 
 export type Moment = { readonly state: ChainState; readonly rules: Rules; readonly atSeconds: number }
 
 /** A reverted transaction leaves the state as it was, but for the number of the account that sent it. */
 export function execute(moment: Moment, transaction: Transaction): { state: ChainState; outcome: Outcome } {
   const before = { ...moment.state }
-  if (transaction.kind === 'anchor' && transaction.raw !== undefined) before.authorityNonce++
+  const raw = transaction.kind === 'anchor' ? transaction.raw : undefined
+  if (raw !== undefined) before.nonces = new Map(before.nonces).set(raw.from, raw.nonce + 1)
   const state = { ...before }
   try {
     return { state, outcome: run({ ...moment, state }, transaction) }
@@ -32,7 +33,7 @@ function run(moment: Moment, transaction: Transaction): Outcome {
       return done()
     case 'donate':
       if (state.paused) throw new Reverted(FOREIGN_ERROR)
-      state.depositWei += transaction.wei
+      addDeposit(state, transaction.to, transaction.wei)
       return done()
     case 'redeem': {
       const broker = redeem(state, rules, transaction.ticket, transaction.signature64, transaction.rand)
@@ -44,6 +45,9 @@ function run(moment: Moment, transaction: Transaction): Outcome {
         throw new Reverted('AnchorAuthoritySet')
       state.authority = transaction.authority
       return done({ kind: 'appointed', authority: transaction.authority })
+    case 'approve':
+      state.approvedAuthority = transaction.authority
+      return done({ kind: 'approved', text: transaction.authority })
     case 'freeze':
       if (isFrozen(moment)) throw new Reverted('AnchorFrozen')
       state.frozenAt = moment.atSeconds

@@ -1,8 +1,8 @@
 /** What the chain holds of ours: the anchor, the authority's place at the broker, and who was paid. */
 import type { AnchorEvent, BrokerEvent } from '../../../auditor/chain-facts.ts'
+import type { AnchorCall } from '../../../enclave/protocol/anchor.ts'
 import { type Address, type Hash, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import type { Payouts, Ticket } from '../../../enclave/protocol/ticket.ts'
-import type { OurCall } from './calldata.ts'
 
 export type ChainState = {
   head: Hash
@@ -13,10 +13,12 @@ export type ChainState = {
   /** Seconds; 0 when not frozen. */
   frozenAt: number
   treasuryWei: bigint
-  /** Of the authority at the broker. Between two calls it holds donations only. */
-  depositWei: bigint
-  /** Transactions that the authority's account has sent. */
-  authorityNonce: number
+  /** Whom the guardian approved to come next; zero for nobody. */
+  approvedAuthority: Address
+  /** Of each authority at the broker. Between two calls they hold donations only. */
+  depositsWei: ReadonlyMap<Address, bigint>
+  /** Transactions that each authority's account has sent. */
+  nonces: ReadonlyMap<Address, number>
   round: number
   /** initializeRound was called in this round. */
   roundOpen: boolean
@@ -39,7 +41,8 @@ export type Transaction =
       readonly raw: RawTransaction | undefined
     }
   | { readonly kind: 'fund'; readonly wei: bigint }
-  | { readonly kind: 'donate'; readonly wei: bigint }
+  | { readonly kind: 'donate'; readonly to: Address; readonly wei: bigint }
+  | { readonly kind: 'approve'; readonly authority: Address }
   | { readonly kind: 'redeem'; readonly ticket: Ticket; readonly signature64: Uint8Array; readonly rand: bigint }
   | { readonly kind: 'appoint'; readonly authority: Address }
   | { readonly kind: 'freeze' }
@@ -48,6 +51,7 @@ export type Transaction =
 export type RawTransaction = {
   readonly bytes: Uint8Array
   readonly hash: Hash
+  readonly from: Address
   readonly nonce: number
   readonly maxFeeWei: bigint
 }
@@ -56,7 +60,7 @@ export type RawTransaction = {
 export type CallInfo = {
   readonly id: number
   readonly data: Uint8Array
-  readonly decoded: OurCall
+  readonly decoded: AnchorCall
   /** Who signed it, as the contract recovers it. */
   readonly signer: Address | undefined
   readonly payouts: Payouts | undefined
@@ -80,6 +84,18 @@ export type BrokerBody = WithoutPlace<BrokerEvent>
 
 export const FIRST_ROUND = 3_800
 
+export function depositOf({ depositsWei }: ChainState, who: Address): bigint {
+  return depositsWei.get(who) ?? 0n
+}
+
+export function nonceOf({ nonces }: ChainState, who: Address): number {
+  return nonces.get(who) ?? 0
+}
+
+export function addDeposit(state: ChainState, who: Address, wei: bigint): void {
+  state.depositsWei = new Map(state.depositsWei).set(who, depositOf(state, who) + wei)
+}
+
 export function newChainState(treasuryWei: bigint, payable: ReadonlySet<Address>, roundHash: Hash): ChainState {
   return {
     head: ZERO_HASH,
@@ -89,8 +105,9 @@ export function newChainState(treasuryWei: bigint, payable: ReadonlySet<Address>
     authority: ZERO_ADDRESS,
     frozenAt: 0,
     treasuryWei,
-    depositWei: 0n,
-    authorityNonce: 0,
+    approvedAuthority: ZERO_ADDRESS,
+    depositsWei: new Map(),
+    nonces: new Map(),
     round: FIRST_ROUND,
     roundOpen: true,
     roundHashes: new Map([[FIRST_ROUND, roundHash]]),

@@ -9,18 +9,19 @@ import { factsOf, tell } from './auditor.ts'
 
 const MISSED = 'the auditor misses nothing'
 const LOG_TRIALS_PERMILLE = 125
+const TOLD_OF_FALSE_ENTRIES: ReadonlySet<string> = new Set(['SESSION_FIELD', 'SESSION_MISSING', 'AUTHORITY_FIELD'])
 
 export function closeAudit(world: World): void {
   const { auditor } = world.checks
   const findings = auditor.audit(world)
-  const expected = falseSessions(world)
-  const told = findings.filter(({ code }) => code === 'SESSION_FIELD' || code === 'SESSION_MISSING')
+  const expected = falseEntries(world)
+  const told = findings.filter(({ code }) => TOLD_OF_FALSE_ENTRIES.has(code))
   claim('the auditor raises no false alarm', findings.length === told.length, () => tell(findings))
   const epochs = new Set(told.map(({ entry }) => entry))
   claim(
     MISSED,
     expected.every((entry) => epochs.has(entry)),
-    () => `sessions that never landed: ${expected.join()}`,
+    () => `sessions or rotations that never landed: ${expected.join()}`,
   )
   claim('the auditor raises no false alarm', epochs.size === expected.length, () => tell(told))
   const facts = factsOf(world, world.chain.final)
@@ -32,12 +33,20 @@ export function closeAudit(world: World): void {
   if (world.random.chance(LOG_TRIALS_PERMILLE)) forgeLog(world)
 }
 
-/** Entries of sessions that never landed: a host that loads such a log leaves them in it for ever. */
-function falseSessions(world: World): number[] {
+/** Entries of sessions and rotations that never landed: a host that loads such a log leaves them in it for ever [G12]. */
+function falseEntries(world: World): number[] {
+  const rotated = world.chain.blocks.flatMap(({ events }) => events.filter((event) => event.kind === 'rotated'))
+  const authorityAt = (epoch: number) =>
+    rotated.findLast((event) => event.epoch <= epoch)?.authority ?? world.keys.authorities[0]
+
   const sessions = new Set(world.checks.landings.sessions)
   const entries: number[] = []
   for (let node = world.checks.auditor.node; node !== undefined; node = node.parent) {
-    if (node.entry.type === 'open' && !sessions.has(node.entry.body.session)) entries.push(node.index)
+    const { entry } = node
+    const isFalse =
+      (entry.type === 'open' && !sessions.has(entry.body.session)) ||
+      (entry.type === 'rotate' && entry.body.authority !== authorityAt(entry.body.epoch))
+    if (isFalse) entries.push(node.index)
   }
   return entries
 }

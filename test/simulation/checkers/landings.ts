@@ -1,6 +1,6 @@
 /** What landed on the chain, judged against everything that the world knows and the contract does not. */
-import type { Committed, SessionOpened, Settled } from '../../../auditor/chain-facts.ts'
-import { type Address, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
+import type { Committed, Rotated, SessionOpened, Settled } from '../../../auditor/chain-facts.ts'
+import { type Address, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import type { Block } from '../chain/chain.ts'
 import type { CallInfo } from '../chain/state.ts'
 import { type LogNode, pathBetween } from '../log-branch.ts'
@@ -48,6 +48,7 @@ export class Landings {
       if (transaction.kind !== 'anchor' || outcome.kind === 'reverted') continue
       for (const event of outcome.events) {
         if (event.kind === 'session') sessions = judgeSession(event, transaction.call, sessions)
+        if (event.kind === 'rotated') sessions = judgeRotation(world, event, sessions)
         if (event.kind === 'committed') this.#land(world, block, transaction.call, event)
       }
     }
@@ -82,6 +83,19 @@ function judgeSession(
     return `session of epoch ${event.epoch} landed after epoch ${sessions.length}`
   })
   return [...sessions, event.session]
+}
+
+/** A rotation takes an epoch and leaves no session; a quorum and the guardian approved it. */
+function judgeRotation(
+  world: World,
+  { epoch, authority }: Pick<Rotated, 'epoch' | 'authority'>,
+  sessions: readonly Address[],
+): readonly Address[] {
+  claim('no stale state has an effect', epoch === sessions.length + 1, () => `a rotation landed with epoch ${epoch}`)
+  const isSigned = world.governance?.signed.has(`rotate ${authority}`) === true
+  claim('only who is named may act', isSigned, () => `${authority} took the ledger over`)
+  count(world, 'rotation landed')
+  return [...sessions, ZERO_ADDRESS]
 }
 
 /** Each header follows from the one before: sequence, prev, and a log that only grew, telling what really settled. */
