@@ -18,6 +18,7 @@ import { bumpedWei, feesOf, GAS_OPEN, gasLimit, maxFeeWei } from './fees.ts'
 import { readGenesisFile } from './genesis-file.ts'
 import { type Candidate, planLoad, readSealed } from './load-plan.ts'
 import type { Claim } from './prefix.ts'
+import { isRebuildAsked, rebuildIsDone, rebuildLedger } from './rebuild.ts'
 import { type Snapshot, snapshotsFor } from './snapshots.ts'
 
 /** How long a session may take to land. */
@@ -30,7 +31,10 @@ const STEPS_MAX = 8
 const KeyFile = z.strictObject({ address: z.string(), ciphertext_b64: z.string(), state_ciphertext_b64: z.string() })
 export type KeyFile = z.infer<typeof KeyFile>
 
-type BootContext = Pick<Context, 'config' | 'policy' | 'enclave' | 'chain' | 'outbox' | 'records' | 'log' | 'now'>
+type BootContext = Pick<
+  Context,
+  'config' | 'policy' | 'enclave' | 'chain' | 'outbox' | 'records' | 'audit' | 'log' | 'now'
+>
 
 /** Refuses KEYS_MISSING, PREFIX_NONE, SESSION_NOT_LANDED, ENCLAVE_GONE, and what the enclave refuses. */
 export async function bootEnclave(context: BootContext): Promise<StatusResult> {
@@ -49,6 +53,7 @@ export async function bootEnclave(context: BootContext): Promise<StatusResult> {
         break
       case 'active':
         await context.records.heal(requireSession(status))
+        await rebuildIsDone(context.config.paths)
         return status
       case 'halted':
         throw new CodedError(
@@ -80,8 +85,10 @@ async function begin(context: BootContext, status: StatusResult): Promise<void> 
     bitmap: await context.chain.bitmapOf(facts.sequence, facts.head),
   }
   await refuseOldChain(context, claim)
-  const candidates = await planLoad(context.config.paths, context.chain, claim)
   const session = requireSession(status)
+  if (await isRebuildAsked(context.config.paths))
+    return rebuildLedger(context, session, { claim, sequence: facts.sequence })
+  const candidates = await planLoad(context.config.paths, context.chain, claim)
   if (candidates.length === 0) await genesis(context, session, facts.epoch)
   else await loadFirst(context, session, candidates)
 }
@@ -143,13 +150,13 @@ function isRefusal(error: unknown, snapshot: Snapshot | undefined): error is Cod
   return isCoded(error) && codes.has(error.code)
 }
 
-const PREFIX_REFUSALS: ReadonlySet<string> = new Set(['CLAIM_MISMATCH', 'SEAL_BROKEN'])
+// STATE_MISMATCH: a rebuilt ledger's records do not begin at the first entry; only a snapshot leads into them.
+const PREFIX_REFUSALS: ReadonlySet<string> = new Set(['CLAIM_MISMATCH', 'SEAL_BROKEN', 'STATE_MISMATCH'])
 const SNAPSHOT_REFUSALS: ReadonlySet<string> = new Set([
   ...PREFIX_REFUSALS,
   'CBOR_NOT_CANONICAL',
   'CBOR_SYNTAX',
   'SEAL_ORDER',
-  'STATE_MISMATCH',
   'VERSION_NEWER',
 ])
 

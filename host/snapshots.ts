@@ -42,12 +42,13 @@ export async function snapshotIfDue(
   if (session === undefined) return
   const newest = (await listSnapshots(context.config.paths)).findLast((snapshot) => snapshot.record < nextRecord)
   if (nextRecord - (newest?.record ?? 0) < everyRecords) return
-  const record = await take(context, session)
+  const record = await takeSnapshot(context, session)
   context.log.info({ record }, 'snapshot stored')
   await prune(context)
 }
 
-async function take({ enclave, records, config }: SnapshotContext, session: string): Promise<number> {
+/** One more snapshot, whatever there is already; returns the record that it follows. */
+export async function takeSnapshot({ enclave, records, config }: SnapshotContext, session: string): Promise<number> {
   const draft = join(config.paths.sealed, 'snapshots', `draft-${session}`)
   await rm(draft, { recursive: true, force: true })
   let [record, count] = [0, 1]
@@ -114,11 +115,15 @@ export async function listSnapshots(paths: DataPaths): Promise<Snapshot[]> {
     })
 }
 
-/** Snapshots on this path of records, newest first: a few, since the records alone will do. */
+/**
+ * Snapshots on this path of records, newest first: a few, since the records alone will do. The oldest is always among them:
+ * a rebuilt ledger begins with it.
+ */
 export async function snapshotsFor(paths: DataPaths, segments: readonly Segment[]): Promise<Snapshot[]> {
   const lies = ({ session, record }: Snapshot) =>
     segments.some((part) => part.session === session && part.from <= record && record < part.to)
-  return (await listSnapshots(paths)).filter(lies).reverse().slice(0, SNAPSHOTS_TRIED_MAX)
+  const found = (await listSnapshots(paths)).filter(lies).reverse()
+  return [...found.slice(0, SNAPSHOTS_TRIED_MAX), ...found.slice(SNAPSHOTS_TRIED_MAX).slice(-1)]
 }
 
 /** The chunks in their order. */

@@ -4,6 +4,7 @@ import { proposeAnswer, signAnswer, submitAnswer } from './acts/answers.ts'
 import type { KindName } from './acts/kinds.ts'
 import { VALID_SECONDS } from './acts/propose.ts'
 import { answering, type Flags, type Run, show, type Typed, withJson } from './command.ts'
+import { REBUILD_SECONDS, rebuildAnswer } from './rebuild.ts'
 import { type ReportWords, reportAnswer, reportSkipAnswer, reportStatusAnswer } from './report.ts'
 
 const NUMBER_MAX = 1_000_000_000
@@ -12,6 +13,7 @@ export function addAuthority(program: Command, run: Run): void {
   addReport(program, run)
   addAdmin(program, run)
   addRecipients(program, run)
+  addKeys(program, run)
 }
 
 function addReport(program: Command, run: Run): void {
@@ -88,6 +90,18 @@ function addRecipients(program: Command, run: Run): void {
     .requiredOption('--to <address>', 'where it is paid from then on; the present one withdraws a change that waits')
   signing(change.command('sign').description('read it, and sign it with --yes; offline'), run)
   submitting(change.command('submit').description('give it to the enclave'), run)
+}
+
+function addKeys(program: Command, run: Run): void {
+  answering(
+    program
+      .command('rebuild')
+      .description('the ledger from its public log, when the sealed records are lost')
+      .option('--start', 'where no supervisor runs: start an enclave for it')
+      .option('--timeout-seconds <count>', 'stop waiting after so long', positive, `${REBUILD_SECONDS}`),
+    run,
+    (context, _, flags) => rebuildAnswer(context, flags),
+  )
 }
 
 /** `anchorhold admin KIND propose` for admins, `anchorhold register propose` for the others. */

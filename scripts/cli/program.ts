@@ -23,8 +23,8 @@ import {
   drainAnswer,
   haltAnswer,
   pauseAnswer,
-  rebuildAnswer,
   resumeAnswer,
+  ringAnswer,
   sessionOpenAnswer,
 } from './steer.ts'
 import { anchorVerifyAnswer, auditVerify } from './verify.ts'
@@ -156,11 +156,7 @@ function addSteering(program: Command, run: Run): void {
     run,
     (context, _, flags) => drainAnswer(context, Number(flags['timeoutSeconds']) * MS_PER_SECOND),
   )
-  answering(
-    program.command('rebuild').description('put the timers of Redis back and ring every queue'),
-    run,
-    rebuildAnswer,
-  )
+  answering(program.command('ring').description('put the timers of Redis back and ring every queue'), run, ringAnswer)
   answering(
     program
       .command('halt')

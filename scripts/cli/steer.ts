@@ -62,11 +62,11 @@ async function openWork({ enclave, outbox }: Context) {
 }
 
 /** Puts the timers and limits back and rings every stage once, as after the loss of Redis. */
-export async function rebuildAnswer(context: Context): Promise<Answer> {
-  await recordCommand(context, 'rebuild')
+export async function ringAnswer(context: Context): Promise<Answer> {
+  await recordCommand(context, 'ring')
   const rung = await ringAll(context, STAGES)
   const text = rung ? 'every queue has its timers again and was rung' : 'Redis did not take the ring'
-  return { ...said('rebuild', { rung, stages: STAGES }, text), exitCode: rung ? 0 : EXIT_FAILED }
+  return { ...said('ring', { rung, stages: STAGES }, text), exitCode: rung ? 0 : EXIT_FAILED }
 }
 
 async function ringAll({ config }: Context, stages: readonly Stage[]): Promise<boolean> {

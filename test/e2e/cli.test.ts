@@ -29,7 +29,7 @@ const WRONG = [
   ['drain', '--timeout-seconds', '0'],
 ]
 const COMMANDS =
-  'start enclave provision worker status lag doctor balance payout config pause resume drain rebuild halt commit session anchor audit import'.split(
+  'start enclave provision worker status lag doctor balance payout config pause resume drain ring rebuild halt commit session anchor audit import report admin register change-recipient'.split(
     ' ',
   )
 const DONOR = 4
@@ -218,7 +218,7 @@ describe('The command line', function () {
       await ask('pause', 'ingest', '--reason', 'a look')
       await flush(world.redis.url)
       world.credit(1, '0.25')
-      expect((await ask('rebuild')).rung).to.equal(true)
+      expect((await ask('ring')).rung).to.equal(true)
       const { flags } = await ask('status')
       expect(flags.map(({ stage, code, reason }: Value) => [stage, code, reason])).to.deep.equal([
         ['ingest', 'PAUSED', 'a look'],
@@ -287,7 +287,7 @@ describe('The command line', function () {
       expect(commands).to.deep.equal([
         'anchor now',
         'pause',
-        'rebuild',
+        'ring',
         'resume',
         'pause',
         'commit bump',

@@ -3,7 +3,7 @@ import { isCoded } from '../../enclave/protocol/errors.ts'
 import { type Hash, type Hex, toHash } from '../../enclave/protocol/ids.ts'
 import { parseCheckpoint, parseNote } from '../../enclave/protocol/note.ts'
 import { utf8 } from '../../enclave/protocol/words.ts'
-import { readBoot } from '../../host/boot-records.ts'
+import { readBoot, readBoots } from '../../host/boot-records.ts'
 import type { AnchorFacts, Landing } from '../../host/chain.ts'
 import type { Context } from '../../host/context.ts'
 import type { CallId, Landed, Story } from '../../host/outbox.ts'
@@ -114,7 +114,9 @@ async function publish(context: Context, story: Story, landed: Landed): Promise<
   const { logSize, logRoot } = landed
   // Boots that ended before they landed may have signed for the same epoch: the chain says whose it became.
   const session = await context.chain.sessionOf(story.id.epoch)
-  const boot = session === undefined ? undefined : await readBoot(context.config.paths, session)
+  const own = session === undefined ? undefined : await readBoot(context.config.paths, session)
+  // The boot that rebuilt the ledger has what those before it did not publish.
+  const boot = own ?? (await readBoots(context.config.paths)).findLast(({ parent }) => parent === null)
   if (boot === undefined) return false
   const { size } = await context.audit.publish({
     session: boot.session,
