@@ -67,4 +67,16 @@ describe('the stages on a disk that fails', function () {
       })
     }
   }
+
+  for (const step of STAGE_STEPS.filter(({ begins }) => /^.(sealed|audit.pending)/.test(begins.path))) {
+    it(`pays each credit once, and audits clean, when the enclave dies under stages that live, before ${step.name}`, async () => {
+      const epoch = (await machine.ledger())?.epoch ?? 0
+      const order = { ...orderOf(step, 'before', []), side: 'beside' as const, cutsPowerOf: machine.enclavePids() }
+      await arm(machine.child('stages'), order)
+      machine.credit()
+      await machine.expectEpoch(epoch + 1)
+      await machine.expectNextCommit()
+      await machine.expectExact()
+    })
+  }
 })

@@ -25,6 +25,7 @@ export class Gate {
   async pass<T>(operation: Operation, path: string, act: () => Promise<T>, written?: Written): Promise<T> {
     const side = this.#sideOf(operation, path, written?.bytes)
     if (side === 'full') throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+    if (side === 'beside') this.#killOthers()
     if (side === 'short' && written !== undefined) return (await written.half()) as T
     if (side === 'torn') await written?.half()
     if (side === 'torn' || side === 'before') this.#die()
@@ -58,10 +59,13 @@ export class Gate {
     return scene === undefined || scene === this.scene
   }
 
+  #killOthers(): void {
+    for (const pid of this.#order?.cutsPowerOf ?? []) process.kill(pid, 'SIGKILL')
+  }
+
   #die(): void {
-    const victims = this.#order?.cutsPowerOf
-    for (const pid of victims ?? []) process.kill(pid, 'SIGKILL')
-    if (victims !== undefined) this.#unsynced.losePower()
+    this.#killOthers()
+    if (this.#order?.cutsPowerOf !== undefined) this.#unsynced.losePower()
     this.#unsynced.forget()
     process.kill(process.pid, 'SIGKILL')
     // The signal comes at once; nothing may run before it.

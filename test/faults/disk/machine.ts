@@ -115,6 +115,15 @@ export class Machine {
     return (await this.world.status())?.ledger
   }
 
+  /** A boot that is not ours to start: the supervisor's own. */
+  async expectEpoch(epoch: number): Promise<void> {
+    const isOpen = async () => {
+      const status = await this.world.status()
+      return status?.phase === 'active' && status.ledger?.epoch === epoch ? true : undefined
+    }
+    await until(`epoch ${epoch}`, isOpen, SETTLED_MS_MAX)
+  }
+
   /**
    * One more commit, landed and settled. A boot that settles as it loads has signed no checkpoint, so the log that is
    * published ends before the newest commit until the next one.

@@ -19,10 +19,11 @@ export type Order = {
   /** Passed in this order; the process dies at the last one, or is served badly. */
   readonly probes: readonly Probe[]
   /**
-   * `torn`: half of the bytes are written first; a request goes out and its answer is not read. Two sides on which the
-   * process lives: `short` takes half of the bytes and says so, `full` takes none and refuses, once each.
+   * `torn`: half of the bytes are written first; a request goes out and its answer is not read. Sides on which the
+   * process lives: `short` takes half of the bytes and says so, `full` takes none and refuses, once each. `beside`: only
+   * the processes of `cutsPowerOf` end, before the call, and nothing on the disk is lost.
    */
-  readonly side: 'before' | 'after' | 'torn' | 'short' | 'full'
+  readonly side: 'before' | 'after' | 'torn' | 'short' | 'full' | 'beside'
   /** Counts only while the process is in this scene. */
   readonly scene?: string
   /** The machine's power is cut: what is not synced is lost, and these processes end in the same moment. */
