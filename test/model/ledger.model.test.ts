@@ -17,8 +17,10 @@ import { Host } from './commands/host.ts'
 import { aGenesisOf, run, type Setting } from './commands/play.ts'
 
 const COMMANDS_MAX = 60
-const RUNS = Number.parseInt(process.env['RUNS'] ?? '30', 10)
-const SEED = Number.parseInt(process.env['SEED'] ?? '20261120', 10)
+const RUNS_DEFAULT = 20
+const SEED_DEFAULT = 20_261_120
+const RUNS = Number.parseInt(process.env['RUNS'] ?? `${RUNS_DEFAULT}`, 10)
+const SEED = Number.parseInt(process.env['SEED'] ?? `${SEED_DEFAULT}`, 10)
 const RUN_MS_MAX = 10_000
 /** Finding the fewest commands takes long: it ends here, and what was found by then is the failure. */
 const SEARCH_MS_MAX = 600_000
@@ -73,7 +75,8 @@ describe('any order of commands', () => {
         { genesis, accepted },
         fc.oneof({ weight: 2, arbitrary: command }, { weight: 1, arbitrary: governedCommand }),
       )
-      if (process.env['SEED'] === undefined) expect([...accepted]).to.have.members(ACTS)
+      // Other seeds and fewer runs need not come by each.
+      if (SEED === SEED_DEFAULT && RUNS >= RUNS_DEFAULT) expect([...accepted]).to.have.members(ACTS)
     })
   }
 
