@@ -16,7 +16,7 @@ import { lastLine } from './count.ts'
 import { ARTIFACT, type Compiled, compileAnchor, concernsAnchor } from './mutants/anchor.ts'
 import { choose } from './mutants/choose.ts'
 import { applyPatch, type Copy, copySources, restore } from './mutants/copy.ts'
-import { judge, type Verdict } from './mutants/judge.ts'
+import { endRuns, judge, type Verdict } from './mutants/judge.ts'
 import { type Mutant, readMutants } from './mutants/patches.ts'
 
 type Words = { readonly row: string[]; readonly changed: string | undefined; readonly jobs: string | undefined }
@@ -66,6 +66,11 @@ async function runAll(mutants: readonly Mutant[], jobs: number): Promise<Result[
   const pristine = await copySources(ROOT)
   const results: Result[] = []
   const left = [...mutants]
+  const stop = (): void => {
+    left.length = 0
+    endRuns()
+  }
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop)
   try {
     await compileAnchor(pristine, compiled)
     const work = async (): Promise<void> => {
@@ -81,8 +86,10 @@ async function runAll(mutants: readonly Mutant[], jobs: number): Promise<Result[
   } finally {
     await pristine.remove()
   }
-  return mutants.flatMap((mutant) => results.filter((result) => result.mutant === mutant))
+  return mutants.map((mutant) => results.find((result) => result.mutant === mutant) ?? { mutant, verdict: STOPPED })
 }
+
+const STOPPED: Verdict = { kind: 'broken', why: 'the run was stopped before it' }
 
 type Bench = { readonly copy: Copy; readonly pristine: Copy; readonly compiled: Compiled }
 

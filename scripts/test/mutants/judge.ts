@@ -21,6 +21,14 @@ const FILE_MS_MAX = 180_000
 const FINDING_FORM = /^AssertionError \[ERR_ASSERTION\]/
 const WHY_CHARACTERS_MAX = 300
 
+/** Process groups of the runs that go on now. */
+const running = new Set<number>()
+
+/** Ends whatever runs. */
+export function endRuns(): void {
+  for (const group of running) signalGroup(group, 'SIGKILL')
+}
+
 export async function judge(copy: Copy, test: string): Promise<Verdict> {
   const output = join(copy.folder, `report-${randomUUID()}.json`)
   const end = await runMocha(copy, test, output)
@@ -59,11 +67,13 @@ async function runMocha(copy: Copy, test: string, output: string): Promise<strin
     said = (said + text).slice(-WHY_CHARACTERS_MAX)
   })
   const group = child.pid
+  if (group !== undefined) running.add(group)
   const late = setTimeout(() => group !== undefined && signalGroup(group, 'SIGKILL'), FILE_MS_MAX)
   const code = await new Promise<number | null>((done, fail) => child.once('error', fail).once('exit', done))
   clearTimeout(late)
   // Whatever a failed test left running must not meet the next mutant.
   if (group !== undefined) signalGroup(group, 'SIGKILL')
+  if (group !== undefined) running.delete(group)
   return said === '' ? `exit code ${code ?? 'none'}` : said
 }
 
