@@ -2,9 +2,9 @@
  * Redis as a doorbell: a ring says "shard 7 has work", never which. What a ring forgets, the safety tick remembers;
  * what FLUSHALL forgets (the ticks themselves, and the limits), a local timer puts back.
  */
-import { once } from 'node:events'
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { CodedError } from '../enclave/protocol/errors.ts'
 import { connectRedis } from './connection.ts'
 import {
   CANARY_QUEUE,
@@ -102,7 +102,17 @@ async function assertTicks(queues: Queues, shard: number, stages: readonly Stage
 }
 
 /** BullMQ waits for a connection without end. Rejects on the first error of one that is not there, or after its timeout. */
-async function answering(redis: Redis): Promise<void> {
-  if (redis.status === 'ready') return
-  await once(redis, 'ready', { signal: AbortSignal.timeout(REDIS_CONNECT_TIMEOUT_MS) })
+function answering(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') return Promise.resolve()
+  return new Promise((resolve, reject) => {
+    const ready = () => settle(resolve)
+    const gone = () => settle(() => reject(new CodedError('REDIS_MISSING', 'expected a Redis that answers, got none')))
+    const clock = setTimeout(gone, REDIS_CONNECT_TIMEOUT_MS)
+    const settle = (act: () => void) => {
+      clearTimeout(clock)
+      redis.off('ready', ready).off('error', gone).off('end', gone)
+      act()
+    }
+    redis.once('ready', ready).once('error', gone).once('end', gone)
+  })
 }
