@@ -21,7 +21,7 @@ export type RangeOptions = {
   readonly say: (line: string) => void
 }
 
-const PIECE_SEEDS_MAX = 1_000
+const PIECE_SEEDS_MAX = 500
 const PIECE_SEEDS_MIN = 50
 const FAILURES_MAX = 100
 const MS_PER_SECOND = 1_000

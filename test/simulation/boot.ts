@@ -5,26 +5,10 @@ import { decodeMessage, encodeMessage, type Message } from '../../enclave/protoc
 import { type Hash, toHash } from '../../enclave/protocol/ids.ts'
 import { bytesEqual } from '../../enclave/protocol/words.ts'
 import { LogNode } from './log-branch.ts'
-import type { Random } from './random.ts'
+import type { Boot, World } from './scene.ts'
 import type { Mark, SealedRecord } from './sealed.ts'
 import { claim, Violation } from './violation.ts'
-import { count, type SignedCall, type World } from './world.ts'
-
-export type Boot = {
-  readonly number: number
-  readonly instance: Instance
-  readonly random: Random
-  /** The newest record of the chain that this boot goes on with. */
-  tip: SealedRecord | undefined
-  /** Its own records by number. */
-  readonly records: Map<number, SealedRecord>
-  node: LogNode | undefined
-  /** What the host adds to the time that it shows to this enclave. */
-  skewSeconds: number
-  open: SignedCall | undefined
-  commit: SignedCall | undefined
-  isHonest: boolean
-}
+import { count } from './world.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: replies are judged field by field.
 export type Reply = any

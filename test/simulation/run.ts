@@ -3,8 +3,9 @@ import { schedule, takeTurn } from './actors/schedule.ts'
 import { Checks } from './checkers/checks.ts'
 import { closeAudit } from './checkers/closing.ts'
 import { settleAll } from './liveness.ts'
+import type { World } from './scene.ts'
 import { Violation } from './violation.ts'
-import { count, newWorld, type World, type WorldOptions } from './world.ts'
+import { count, newWorld, type WorldOptions } from './world.ts'
 
 export type Played = {
   readonly seed: number
@@ -23,7 +24,7 @@ export function playSeed(seed: number, options: WorldOptions = { real: false }):
   const world = newWorld(seed, checks, options)
   const progress = { steps: 0 }
   try {
-    play(world, progress)
+    play(world, checks, progress)
   } catch (error) {
     const property = error instanceof Violation ? error.property : 'the simulator itself'
     const told = error instanceof Violation ? error.message : error instanceof Error ? `${error.stack}` : String(error)
@@ -32,8 +33,8 @@ export function playSeed(seed: number, options: WorldOptions = { real: false }):
   return { seed, ...progress, figures: world.figures, failure: undefined, world }
 }
 
-function play(world: World, progress: { steps: number }): void {
-  const { random, checks, chain, keys } = world
+function play(world: World, checks: Checks, progress: { steps: number }): void {
+  const { random, chain, keys } = world
   chain.submit({ kind: 'appoint', authority: keys.authorities[0] })
   for (let depth = 0; depth <= chain.finalDepth; depth++) chain.mine(random, world.nowSeconds)
   const turns = schedule(world)
@@ -47,6 +48,6 @@ function play(world: World, progress: { steps: number }): void {
     progress.steps++
     checks.afterStep(world)
   })
-  closeAudit(world)
+  closeAudit(world, checks.auditor)
   count(world, 'worlds')
 }

@@ -1,81 +1,19 @@
 /** One world: everything in it comes from its seed, and nothing in it knows of another one. */
 import type { Genesis } from '../../enclave/protocol/configuration.ts'
 import { type Configuration, genesisHash } from '../../enclave/protocol/configuration.ts'
-import type { Payout } from '../../enclave/protocol/entry.ts'
-import type { Header } from '../../enclave/protocol/header.ts'
 import { type Address, type Hash, toHash, toHex } from '../../enclave/protocol/ids.ts'
 import { wei } from '../../enclave/protocol/money.ts'
 import type { Policy } from '../../enclave/protocol/policy.ts'
 import { aGenesis, aPolicy } from '../builders/boot.ts'
-import type { Boot } from './boot.ts'
 import { Chain } from './chain/chain.ts'
 import { BROKER, CHAIN_ID, GUARDIAN, TICKET_VALIDITY_ROUNDS } from './chain/rules.ts'
-import { type CallInfo, FIRST_ROUND, newChainState, type RawTransaction } from './chain/state.ts'
-import type { Checks } from './checkers/checks.ts'
-import { drawGovernance, drawSigner, type Governance, governedPolicy, type Signer } from './governance.ts'
-import { EMPTY_JOURNAL, type JournalNode } from './journal.ts'
-import { type DrawnKeys, drawKeys } from './keys.ts'
-import type { LogNode } from './log-branch.ts'
+import { FIRST_ROUND, newChainState } from './chain/state.ts'
+import { drawGovernance, drawSigner, governedPolicy, type Signer } from './governance.ts'
+import { EMPTY_JOURNAL } from './journal.ts'
+import { drawKeys } from './keys.ts'
 import { Random } from './random.ts'
-import type { Archive } from './sealed.ts'
-import { drawFaults, type Faults } from './swarm.ts'
-
-/** A header that some enclave closed, and where its log stands. */
-export type CommitInfo = {
-  readonly boot: Boot
-  readonly header: Header
-  readonly hash: Hash
-  readonly payouts: readonly Payout[]
-  /** Of the accounts, by index. */
-  readonly ids: readonly string[]
-  /** The newest entry that the header covers. */
-  readonly node: LogNode
-  /** The commit entry itself. */
-  readonly entry: LogNode
-}
-
-/** A call that left an enclave, and who signed it. */
-export type SignedCall = {
-  readonly boot: Boot
-  readonly info: CallInfo
-  readonly raw: RawTransaction
-  readonly commit: CommitInfo | undefined
-}
-
-export type World = {
-  readonly seed: number
-  /** Draws what happens next. */
-  readonly random: Random
-  readonly drawnFaults: Faults
-  /** Those that strike now: none at the end. */
-  faults: Faults
-  readonly genesis: Genesis
-  readonly configuration: Configuration
-  readonly keys: DrawnKeys
-  readonly chain: Chain
-  nowSeconds: number
-  readonly archive: Archive
-  readonly boots: Boot[]
-  /** The enclave that the honest half of the host works with. */
-  operator: Boot | undefined
-  bootCount: number
-  readonly calls: SignedCall[]
-  readonly commits: Map<Hash, CommitInfo>
-  readonly ids: readonly string[]
-  /** Of every account that has one, or may be registered. */
-  readonly recipients: ReadonlyMap<string, Address>
-  /** Null where the policy names nobody. */
-  readonly governance: Governance | undefined
-  /** The journal that the honest writer appends to, and every line of every journal by its head. */
-  journal: JournalNode
-  readonly journals: Map<Hash, JournalNode>
-  /** What the writer meant by a line, by its hash. */
-  readonly lines: Map<Hash, NonNullable<JournalNode['credit']>>
-  readonly checks: Checks
-  readonly figures: Map<string, number>
-  /** Signatures of tickets are checked too, and the chain's steps are kept for the real one. */
-  readonly real: boolean
-}
+import type { Observer, World } from './scene.ts'
+import { drawFaults } from './swarm.ts'
 
 /** Where the real anchor of scripts/chain lies when its owner deploys it last: every world uses that place. */
 export const ANCHOR = '0x5fbdb2315678afecb367f032d93f642f64180aa3' as Address
@@ -87,7 +25,7 @@ const GOVERNED_PERMILLE = 600
 
 export type WorldOptions = { readonly real: boolean; readonly anchor?: Address }
 
-export function newWorld(seed: number, checks: Checks, { real, anchor = ANCHOR }: WorldOptions): World {
+export function newWorld(seed: number, checks: Observer, { real, anchor = ANCHOR }: WorldOptions): World {
   const random = new Random(seed)
   const keys = drawKeys(random.split())
   const faults = drawFaults(random.split())

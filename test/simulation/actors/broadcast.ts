@@ -6,11 +6,12 @@ import { commitStruct, openStruct, rotateStruct } from '../../../enclave/protoco
 import { type Address, toHash, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import { parsePayouts, payoutsHash } from '../../../enclave/protocol/ticket.ts'
 import { typedDigest } from '../../../enclave/protocol/typed-data.ts'
-import type { Boot, Reply } from '../boot.ts'
+import type { Reply } from '../boot.ts'
 import { readCalldata } from '../chain/calldata.ts'
 import type { CallInfo } from '../chain/state.ts'
+import type { Boot, CommitInfo, SignedCall, World } from '../scene.ts'
 import { claim } from '../violation.ts'
-import { type CommitInfo, count, type SignedCall, type World } from '../world.ts'
+import { count } from '../world.ts'
 
 const FEE_STEPS_WEI = [20_000_000n, 100_000_000n, 1_000_000_000n]
 const GAS = 8_000_000

@@ -1,9 +1,10 @@
 /** What becomes of an unlanded commit: confirmed, signed again, or given up together with the enclave. */
 import type { Unlanded } from '../../../enclave/core/state.ts'
 import { bitmapHash } from '../../builders/boot.ts'
-import { ask, type Boot } from '../boot.ts'
+import { ask } from '../boot.ts'
 import { type ChainState, nonceOf } from '../chain/state.ts'
-import { count, type World } from '../world.ts'
+import type { Boot, World } from '../scene.ts'
+import { count } from '../world.ts'
 import { authorityOf, drawFees, noteCall, submit } from './broadcast.ts'
 import { call, end } from './host.ts'
 

@@ -4,9 +4,10 @@
  */
 import { policyCodec } from '../../../enclave/protocol/policy.ts'
 import { bitmapHash } from '../../builders/boot.ts'
-import { ask, type Boot } from '../boot.ts'
+import { ask } from '../boot.ts'
 import { type ChainState, nonceOf } from '../chain/state.ts'
-import { count, type World } from '../world.ts'
+import type { Boot, World } from '../scene.ts'
+import { count } from '../world.ts'
 import { authorityOf, drawFees, noteCall, submit } from './broadcast.ts'
 import { pursue } from './commit.ts'
 import { feed } from './feed.ts'

@@ -1,9 +1,9 @@
 /** Journal lines to an enclave: at its cursor, at a wrong place, or of a journal that was written anew. */
 import { lineHash } from '../../../enclave/core/journal.ts'
 import { type Hash, toHash } from '../../../enclave/protocol/ids.ts'
-import type { Boot } from '../boot.ts'
 import { type JournalNode, linesBetween, writeLine } from '../journal.ts'
-import { count, type World } from '../world.ts'
+import type { Boot, World } from '../scene.ts'
+import { count } from '../world.ts'
 import { call } from './host.ts'
 import { feedSigned } from './reporters.ts'
 

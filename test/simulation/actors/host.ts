@@ -1,6 +1,7 @@
 /** What every host does around a call: it takes the reply or loses it, stores what was released, and acknowledges it. */
-import { type Answer, ask, type Boot, collect } from '../boot.ts'
-import { count, type World } from '../world.ts'
+import { type Answer, ask, collect } from '../boot.ts'
+import type { Boot, World } from '../scene.ts'
+import { count } from '../world.ts'
 
 /** A writing call as the host sees it: undefined when its reply was lost. */
 export function call(world: World, boot: Boot, method: string, params: object): Answer | undefined {

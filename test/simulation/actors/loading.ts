@@ -2,12 +2,13 @@
 
 import { toHash } from '../../../enclave/protocol/ids.ts'
 import { bitmapHash } from '../../builders/boot.ts'
-import { ask, type Boot } from '../boot.ts'
+import { ask } from '../boot.ts'
 import type { Random } from '../random.ts'
+import type { Boot, World } from '../scene.ts'
 import { type AnchorClaim, type Archive, claimFor, type LoadPlan, planLoad, type SealedRecord } from '../sealed.ts'
 import { NO_FAULTS } from '../swarm.ts'
 import { claim } from '../violation.ts'
-import { count, type World } from '../world.ts'
+import { count } from '../world.ts'
 import { look } from './view.ts'
 
 const SNAPSHOT_PERMILLE = 800

@@ -2,7 +2,8 @@
 import { payoutTicket, recipientRand } from '../../../enclave/protocol/ticket.ts'
 import { BASE_FEE_WEI } from '../chain/chain.ts'
 import type { Transaction } from '../chain/state.ts'
-import { count, roundHashOf, type World } from '../world.ts'
+import type { World } from '../scene.ts'
+import { count, roundHashOf } from '../world.ts'
 import { authorityOf, broadcast } from './broadcast.ts'
 
 const BLOCK_SECONDS_MAX = 40

@@ -1,8 +1,9 @@
 /** From the public log alone, when no sealed blob is of use. */
 import { bitmapHash } from '../../builders/boot.ts'
-import { ask, type Boot } from '../boot.ts'
+import { ask } from '../boot.ts'
 import type { LogNode } from '../log-branch.ts'
-import { count, type World } from '../world.ts'
+import type { Boot, World } from '../scene.ts'
+import { count } from '../world.ts'
 import { snapshotOf } from './snapshots.ts'
 
 const CUT_PERMILLE = 100

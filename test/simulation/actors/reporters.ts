@@ -2,10 +2,10 @@
 import { batchRoot, creditBatchStruct, creditStruct, skipSequenceStruct } from '../../../enclave/protocol/credit.ts'
 import { toHash, ZERO_ADDRESS } from '../../../enclave/protocol/ids.ts'
 import { wei } from '../../../enclave/protocol/money.ts'
-import type { Boot } from '../boot.ts'
 import { type Desk, type DeskCredit, type Governance, type Signer, signStruct } from '../governance.ts'
+import type { Boot, World } from '../scene.ts'
 import { claim } from '../violation.ts'
-import { count, type World } from '../world.ts'
+import { count } from '../world.ts'
 import { call } from './host.ts'
 
 const CREDITS_PER_CALL_MAX = 5

@@ -1,5 +1,6 @@
 /** Whose turn it is: one actor a step, drawn by weight. */
-import type { World } from '../world.ts'
+
+import type { World } from '../scene.ts'
 import { govern } from './admins.ts'
 import { append } from './feed.ts'
 import { clone, driveClone, garbage, kill, loseBlobs, operate, skewClock, snapshot, tearDisk } from './intruder.ts'

@@ -1,6 +1,7 @@
 /** The whole state, sealed, whenever the host likes. */
-import { ask, type Boot, collect } from '../boot.ts'
-import { count, type World } from '../world.ts'
+import { ask, collect } from '../boot.ts'
+import type { Boot, World } from '../scene.ts'
+import { count } from '../world.ts'
 
 export function snapshotOf(world: World, boot: Boot): void {
   const after = boot.tip

@@ -2,7 +2,8 @@
 import { foldHead } from '../../../enclave/protocol/header.ts'
 import { toHash } from '../../../enclave/protocol/ids.ts'
 import type { ChainState } from '../chain/state.ts'
-import { count, type World } from '../world.ts'
+import type { World } from '../scene.ts'
+import { count } from '../world.ts'
 
 const BEHIND_BLOCKS_MAX = 8
 const BITMAP_LIMIT = 16

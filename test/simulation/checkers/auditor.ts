@@ -6,9 +6,8 @@ import { type ReplayedHeader, reconcile } from '../../../auditor/reconcile.ts'
 import { expectedHeader, newReplay, step } from '../../../auditor/replay.ts'
 import type { Block } from '../chain/chain.ts'
 import { type LogNode, pathBetween } from '../log-branch.ts'
+import type { Landing, World } from '../scene.ts'
 import { claim } from '../violation.ts'
-import type { World } from '../world.ts'
-import type { Landing } from './landings.ts'
 
 const FALSE_ALARM = 'the auditor raises no false alarm'
 

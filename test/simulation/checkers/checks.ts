@@ -1,7 +1,7 @@
 /** Every checker of a world: each holds one property and looks after every step. */
-import type { Boot } from '../boot.ts'
+
+import type { Boot, World } from '../scene.ts'
 import { Violation } from '../violation.ts'
-import type { World } from '../world.ts'
 import { AuditorChecker } from './auditor.ts'
 import { checkConservation } from './conservation.ts'
 import { Landings } from './landings.ts'

@@ -3,18 +3,18 @@ import type { AnchorEvent, BrokerEvent, ChainFacts } from '../../../auditor/chai
 import { type ReplayedHeader, reconcile } from '../../../auditor/reconcile.ts'
 import { expectedHeader, newReplay, step } from '../../../auditor/replay.ts'
 import type { LogNode } from '../log-branch.ts'
+import type { World } from '../scene.ts'
 import { claim } from '../violation.ts'
-import { count, type World } from '../world.ts'
-import { factsOf, tell } from './auditor.ts'
+import { count } from '../world.ts'
+import { type AuditorChecker, factsOf, tell } from './auditor.ts'
 
 const MISSED = 'the auditor misses nothing'
 const LOG_TRIALS_PERMILLE = 125
 const TOLD_OF_FALSE_ENTRIES: ReadonlySet<string> = new Set(['SESSION_FIELD', 'SESSION_MISSING', 'AUTHORITY_FIELD'])
 
-export function closeAudit(world: World): void {
-  const { auditor } = world.checks
+export function closeAudit(world: World, auditor: AuditorChecker): void {
   const findings = auditor.audit(world)
-  const expected = falseEntries(world)
+  const expected = falseEntries(world, auditor)
   const told = findings.filter(({ code }) => TOLD_OF_FALSE_ENTRIES.has(code))
   claim('the auditor raises no false alarm', findings.length === told.length, () => tell(findings))
   const epochs = new Set(told.map(({ entry }) => entry))
@@ -34,14 +34,14 @@ export function closeAudit(world: World): void {
 }
 
 /** Entries of sessions and rotations that never landed: a host that loads such a log leaves them in it for ever [G12]. */
-function falseEntries(world: World): number[] {
+function falseEntries(world: World, auditor: AuditorChecker): number[] {
   const rotated = world.chain.blocks.flatMap(({ events }) => events.filter((event) => event.kind === 'rotated'))
   const authorityAt = (epoch: number) =>
     rotated.findLast((event) => event.epoch <= epoch)?.authority ?? world.keys.authorities[0]
 
   const sessions = new Set(world.checks.landings.sessions)
   const entries: number[] = []
-  for (let node = world.checks.auditor.node; node !== undefined; node = node.parent) {
+  for (let node = auditor.node; node !== undefined; node = node.parent) {
     const { entry } = node
     const isFalse =
       (entry.type === 'open' && !sessions.has(entry.body.session)) ||

@@ -1,7 +1,7 @@
 /** credited = Σ balances + paid + reserved in every enclave, and no balance is negative. */
-import type { Boot } from '../boot.ts'
+
+import type { Boot, World } from '../scene.ts'
 import { claim } from '../violation.ts'
-import type { World } from '../world.ts'
 
 const PROPERTY = 'money is conserved'
 

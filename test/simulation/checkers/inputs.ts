@@ -4,27 +4,12 @@ import type { Entry } from '../../../enclave/protocol/entry.ts'
 import { type Address, fromHex, type Hash, toHash, ZERO_ADDRESS } from '../../../enclave/protocol/ids.ts'
 import type { DeskCredit } from '../governance.ts'
 import type { LogNode } from '../log-branch.ts'
+import type { Inputs, World } from '../scene.ts'
 import { claim } from '../violation.ts'
-import type { World } from '../world.ts'
 
 const CONTIGUOUS = 'inputs are contiguous'
 const MEANT = 'inputs mean what was said'
 const NAMED = 'only who is named may act'
-
-/** As of a landed header. */
-export type Inputs = {
-  journalSize: number
-  journalHead: Hash
-  policyVersion: number
-  treasuryOwner: Address
-  adjustSeq: number
-  drainSeq: number
-  readonly sequences: Map<Address, number>
-  /** Gross credits by id; the drains under the empty one. */
-  readonly creditedWei: Map<string, bigint>
-  /** To whom each account may be paid. */
-  readonly recipients: Map<string, Set<Address>>
-}
 
 type Of<T extends Entry['type']> = Extract<Entry, { type: T }>['body']
 

@@ -4,19 +4,10 @@ import { type Address, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol
 import type { Block } from '../chain/chain.ts'
 import type { CallInfo } from '../chain/state.ts'
 import { type LogNode, pathBetween } from '../log-branch.ts'
+import type { CommitInfo, Inputs, Landing, World } from '../scene.ts'
 import { claim } from '../violation.ts'
-import { type CommitInfo, count, type World } from '../world.ts'
-import { type Inputs, inputsAfter } from './inputs.ts'
-
-export type Landing = {
-  readonly block: Block
-  readonly event: Committed
-  readonly settled: Settled | undefined
-  readonly commit: CommitInfo
-  readonly inputs: Inputs
-  /** Everything paid up to now, by id. */
-  readonly paidWei: ReadonlyMap<string, bigint>
-}
+import { count } from '../world.ts'
+import { inputsAfter } from './inputs.ts'
 
 type Seen = { readonly block: Block; readonly landings: number; readonly sessions: readonly Address[] }
 
