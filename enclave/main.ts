@@ -56,10 +56,19 @@ function readOptions(): { listen: string; config: string; wrappingKey: string; w
 }
 
 function readJson(path: string): unknown {
-  const parsed = parseStrictJson(readFileSync(path))
+  const parsed = parseStrictJson(readOrRefuse(path))
   if (parsed.kind !== 'object')
     throw new CodedError('CONFIG_INVALID', `${path}: expected a JSON object, got ${parsed.kind}`)
   return parsed.value
+}
+
+function readOrRefuse(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new CodedError('CONFIG_INVALID', `expected to read ${path}, got ${code}`, { cause })
+  }
 }
 
 main().catch((error: unknown) => {

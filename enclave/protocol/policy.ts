@@ -125,6 +125,8 @@ function checkPayouts(policy: Policy): void {
   demand(policy.payoutWeiMin <= policy.recipientWindowWeiMax, 'payoutWeiMin ≤ recipientWindowWeiMax')
   demand(policy.payoutWeiMin <= policy.rollingWeiMax, 'payoutWeiMin ≤ rollingWeiMax')
   demand(ascending(policy.deniedRecipients), 'deniedRecipients in ascending order')
+  // A drain to a denied owner would wait for ever.
+  demand(!policy.deniedRecipients.includes(policy.treasuryOwner), 'a treasuryOwner that is not denied')
 }
 
 function checkSigners({ admins, quorum, registrars, registration }: Policy): void {

@@ -26,14 +26,11 @@ export function findTitleFaults(tests: readonly Source[]): Fault[] {
   })
 }
 
-/** Wire types that are final before their methods are: outsiders build on them, and tests pin their bytes. */
-const FORMATS_AHEAD: ReadonlySet<string> = new Set(['enclave/protocol/credit.ts'])
-
 /** Production modules that no other file outside test/ names: code that only tests reach is dead code. */
 export function findDeadFiles(sources: readonly Source[]): Fault[] {
   const named = new Set(sources.filter(({ path }) => !path.startsWith('test/')).flatMap(namesIn))
   return sources
-    .filter(({ path }) => PRODUCTION.test(path) && !STARTED_BY_NAME.test(path) && !FORMATS_AHEAD.has(path))
+    .filter(({ path }) => PRODUCTION.test(path) && !STARTED_BY_NAME.test(path))
     .filter(({ path }) => !named.has(basename(path)))
     .map((source) => faultAt(source, 0, 'dead-file', source.path))
 }
