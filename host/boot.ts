@@ -19,6 +19,7 @@ import { readGenesisFile } from './genesis-file.ts'
 import { type Candidate, planLoad, readSealed } from './load-plan.ts'
 import type { Claim } from './prefix.ts'
 import { isRebuildAsked, rebuildIsDone, rebuildLedger } from './rebuild.ts'
+import { takeNextKeys } from './rotation.ts'
 import { type Snapshot, snapshotsFor } from './snapshots.ts'
 
 /** How long a session may take to land. */
@@ -43,6 +44,7 @@ export async function bootEnclave(context: BootContext): Promise<StatusResult> {
     context.log.info({ phase: status.phase }, 'enclave')
     switch (status.phase) {
       case 'cold':
+        await takeNextKeys(context)
         await provision(context)
         break
       case 'provisioned':

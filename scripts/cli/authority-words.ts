@@ -1,11 +1,17 @@
 /** The words of those who sign for a ledger: reporters, admins, recipients, registrars and the guardian. */
 import { type Command, InvalidArgumentError } from 'commander'
+import { loadHostConfig } from '../../host/config.ts'
 import { proposeAnswer, signAnswer, submitAnswer } from './acts/answers.ts'
 import type { KindName } from './acts/kinds.ts'
 import { VALID_SECONDS } from './acts/propose.ts'
-import { answering, type Flags, type Run, show, type Typed, withJson } from './command.ts'
+import { answering, type Flags, type Run, show, type Typed, withData, withJson } from './command.ts'
+import { dataDirOf } from './context.ts'
+import { GUARDIAN_ACTS, guardianAnswer, guardianCheckAnswer } from './guardian.ts'
 import { REBUILD_SECONDS, rebuildAnswer } from './rebuild.ts'
+import { relayAnswer } from './relay.ts'
 import { type ReportWords, reportAnswer, reportSkipAnswer, reportStatusAnswer } from './report.ts'
+import { rotateAnswer } from './rotate.ts'
+import { proveBalanceAnswer, verifyBalanceAnswer } from './statement.ts'
 
 const NUMBER_MAX = 1_000_000_000
 
@@ -14,6 +20,8 @@ export function addAuthority(program: Command, run: Run): void {
   addAdmin(program, run)
   addRecipients(program, run)
   addKeys(program, run)
+  addGuardian(program, run)
+  addStatements(program, run)
 }
 
 function addReport(program: Command, run: Run): void {
@@ -101,6 +109,77 @@ function addKeys(program: Command, run: Run): void {
       .option('--timeout-seconds <count>', 'stop waiting after so long', positive, `${REBUILD_SECONDS}`),
     run,
     (context, _, flags) => rebuildAnswer(context, flags),
+  )
+  answering(
+    program
+      .command('rotate')
+      .description('hand the ledger over to the next keys')
+      .argument('[file]', 'the signed rotate-approval')
+      .option('--give-up', 'let the old keys go on'),
+    run,
+    (context, file, flags) => rotateAnswer(context, file, flags, run.terminal),
+  )
+}
+
+function addGuardian(program: Command, run: Run): void {
+  const guardian = program.command('guardian').description('acts of the anchor’s guardian, from its own account')
+  const keyed = (command: Command) =>
+    withJson(withData(command)).option(
+      '--key-file <file>',
+      'the guardian’s key, mode 600; else ANCHORHOLD_GUARDIAN_KEY',
+    )
+  const configOf = (flags: Flags) => loadHostConfig(dataDirOf(flags.data, run.terminal), run.terminal.environment)
+  for (const act of GUARDIAN_ACTS) {
+    const command = keyed(guardian.command(act).description(GUARDIAN_WORDS[act])).option(
+      '--print',
+      'only show the call',
+    )
+    if (act === 'approve' || act === 'rotate') command.argument('<authority>')
+    command.action(async (...given: unknown[]) => {
+      const flags = command.opts<Flags & Typed>()
+      const first = typeof given[0] === 'string' ? given[0] : ''
+      show(await guardianAnswer(configOf(flags), act, first, flags, run.terminal), flags, run)
+    })
+  }
+  const check = keyed(guardian.command('check').description('prove that the key works, and change nothing'))
+  check.action(async (flags: Flags & Typed) =>
+    show(await guardianCheckAnswer(configOf(flags), flags, run.terminal), flags, run),
+  )
+}
+
+const GUARDIAN_WORDS = {
+  freeze: 'stop payouts for at most 30 days',
+  unfreeze: 'let them go on',
+  approve: 'allow a rotation to this authority; zero takes it back',
+  rotate: 'name another authority after seven frozen days',
+} as const
+
+function addStatements(program: Command, run: Run): void {
+  answering(
+    program
+      .command('prove-balance')
+      .description('a balance with its proof, for whoever wants to check it')
+      .argument('<id>')
+      .option('--out <file>', 'write the statement'),
+    run,
+    (context, id, flags) => proveBalanceAnswer(context, id, flags, run.terminal),
+  )
+  withJson(program.command('verify-balance').description('check a statement offline; needs no data folder'))
+    .argument('<file>')
+    .requiredOption('--next <hash>', '`next` of a final Committed event of the anchor')
+    .requiredOption('--anchor <address>', 'the anchor')
+    .requiredOption('--chain-id <number>', 'its chain', positive)
+    .option('--id <id>', 'whose balance it has to be')
+    .action(async (file: string, flags: Flags & Typed) =>
+      show(await verifyBalanceAnswer(file, flags, run.terminal), flags, run),
+    )
+  answering(
+    program
+      .command('relay')
+      .description('carry the newest signed call of the outbox from an account of your own')
+      .option('--key-file <file>', 'the key of that account, mode 600; else ANCHORHOLD_RELAY_KEY'),
+    run,
+    (context, _, flags) => relayAnswer(context, flags, run.terminal),
   )
 }
 

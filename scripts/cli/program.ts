@@ -15,7 +15,7 @@ import { importAnswer } from './import.ts'
 import { balanceAnswer, lagAnswer, statusAnswer } from './look.ts'
 import { payoutAnswer } from './payout.ts'
 import { passOn, runEnclave } from './processes.ts'
-import { provisionAnswer } from './provision.ts'
+import { provisionAnswer, provisionNextAnswer } from './provision.ts'
 import {
   anchorNowAnswer,
   bumpAnswer,
@@ -100,10 +100,13 @@ function addProcesses(program: Command, run: Run): void {
     },
   )
   withJson(withData(program.command('provision').description('the keys of a new ledger')))
-    .requiredOption('--generate', 'draw them inside an enclave; none is ever imported')
-    .action(async (flags: Flags) =>
-      show(await provisionAnswer(dataDirOf(flags.data, run.terminal), run.terminal), flags, run),
-    )
+    .option('--generate', 'draw them inside an enclave; none is ever imported')
+    .option('--next', 'keys of the next authority, beside those in use')
+    .action(async (flags: Flags & { readonly generate?: boolean; readonly next?: boolean }, command: Command) => {
+      if (flags.generate !== true && flags.next !== true) command.error('expected --generate or --next')
+      const act = flags.next === true ? provisionNextAnswer : provisionAnswer
+      show(await act(dataDirOf(flags.data, run.terminal), run.terminal), flags, run)
+    })
   withData(program.command('worker').description('run stages of the pipeline until SIGTERM'))
     .requiredOption('--stage <names>', `${STAGES.join(', ')}, several with commas, or all`, stageList)
     .action(async ({ stage, data }: Flags & { stage: string }) => {

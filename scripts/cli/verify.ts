@@ -1,4 +1,5 @@
 /** Commands that check the ledger against the chain: a quick look of the host's, and the auditor's whole one. */
+import { existsSync } from 'node:fs'
 import { toAddress } from '../../enclave/protocol/ids.ts'
 import type { Context } from '../../host/context.ts'
 import { readStatus } from '../../host/status.ts'
@@ -47,7 +48,9 @@ async function anchoredRoot({ chain, enclave }: Context, size: number): Promise<
 /** Runs the auditor as a stranger would, over this folder's public log. Its exit code is ours: 0 clean, 1 findings, 2 unchecked. */
 export function auditVerify({ config }: Pick<Context, 'config'>, { at, since, json }: AuditWords): Promise<number> {
   const [rpc = ''] = config.rpcUrls
-  const words = ['--rpc', rpc, '--anchor', config.anchor, '--log', config.paths.audit, '--journal', config.journal]
+  const words = ['--rpc', rpc, '--anchor', config.anchor, '--log', config.paths.audit]
+  // A ledger of signed credits may never have had one.
+  if (existsSync(config.journal)) words.push('--journal', config.journal)
   if (at !== undefined) words.push('--at', at)
   if (since !== undefined) words.push('--since', since)
   if (json === true) words.push('--json')
