@@ -210,7 +210,7 @@ function partialsDropped(): Step {
 
 const SNAPSHOTS = 'sealed/snapshots/'
 const SNAPSHOT = `\\d{15}-${ADDRESS}`
-const TAKE = 'host/snapshots.ts take'
+const TAKE = 'host/snapshots.ts takeSnapshot'
 
 export const SNAPSHOT_STEPS: readonly Step[] = [
   whole({ name: 'a chunk of a snapshot', sources: [TAKE] }, `${SNAPSHOTS}draft-${ADDRESS}/`, '000001'),
@@ -309,6 +309,45 @@ export const BOOT_STEPS: readonly Step[] = [
   sent('the broadcast of an opening'),
 ]
 
+export const REBUILD_REQUEST: Step = whole(
+  { name: 'the request for a rebuild', sources: ['host/rebuild.ts askForRebuild'] },
+  'control/',
+  'rebuild\\.json',
+)
+
+export const REBUILD_STEPS: readonly Step[] = [
+  sealedMovedAside(),
+  frame(
+    { name: 'the first public entries of a rebuilt ledger', sources: ['host/rebuild.ts storeRebuilt'] },
+    'audit/pending',
+  ),
+  snapshotOfRebuilt(),
+  requestDone(),
+]
+
+/** The old sealed files get another name; the folder that replaces them makes it durable. */
+function sealedMovedAside(): Step {
+  const begins: Probe = { operation: 'rename', path: '^sealed-aside/\\d+$' }
+  const next: Probe = { operation: 'write', path: `^sealed/${ADDRESS}\\.json\\.[^/]+\\.tmp$` }
+  const place = { name: 'the move of the old sealed files', sources: ['host/rebuild.ts moveAside'] }
+  return { ...place, begins, torn: [begins, next], lost: [begins], kept: [begins], isOutOfHand: true }
+}
+
+function snapshotOfRebuilt(): Step {
+  return {
+    ...snapshotNamed(),
+    name: 'the snapshot that a rebuilt ledger begins with',
+    sources: ['host/rebuild.ts rebuildLedger'],
+  }
+}
+
+/** The request goes when the session has landed; should it come back, the ledger is rebuilt once more. */
+function requestDone(): Step {
+  const begins: Probe = { operation: 'remove', path: '^control/rebuild\\.json$' }
+  const place = { name: 'the end of a request for a rebuild', sources: ['host/rebuild.ts rebuildIsDone'] }
+  return { ...place, begins, lost: [begins], kept: [begins], isOutOfHand: true }
+}
+
 /** Calls that remove what lives no longer than a process: nothing of them is ever read back. */
 export const UNKEPT: readonly string[] = [
   'enclave/shell/endpoint.ts removeStaleSocket',
@@ -322,4 +361,6 @@ export const ALL_STEPS: readonly Step[] = [
   ...CONTROL_STEPS,
   CANARY_STEP,
   KEY_STEP,
+  REBUILD_REQUEST,
+  ...REBUILD_STEPS,
 ]
