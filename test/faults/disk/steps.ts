@@ -354,6 +354,13 @@ export const UNKEPT: readonly string[] = [
   'host/enclave-process.ts startEnclave',
 ]
 
+/** Calls that no cell dies at yet. Each name here is a gap of the table. */
+export const UNTRIED: readonly string[] = [
+  'host/rotation.ts beginRotation',
+  'host/rotation.ts endRotation',
+  'host/rotation.ts takeNextKeys',
+]
+
 export const ALL_STEPS: readonly Step[] = [
   ...STAGE_STEPS,
   ...BOOT_STEPS,
