@@ -63,6 +63,7 @@ describe('registrations', () => {
       ).to.equal(code)
     boot.store('register', honest)
     expect(recipientOf(boot, 'orch-new')).to.equal(ALICE.address)
+    boot.offer(aLine('orch-0', '1'))
     expect(refusalOf(() => boot.call('register', honest))).to.equal('RECIPIENT_PINNED')
     audited(boot.entries)
   })
@@ -129,6 +130,7 @@ describe('a quorum of admins', () => {
     for (const signers of [[], [first], [second, first], [first, first], [first, EVE], [...ADMINS]])
       expect(refusalOf(() => boot.call('drain', by.drain(act, signers)))).to.equal('QUORUM_INVALID')
     boot.store('drain', by.drain(act))
+    boot.offer(aLine('orch-0', '1'))
     expect(refusalOf(() => boot.call('drain', by.drain(act)))).to.equal('COUNTER_MISMATCH')
   })
 
@@ -186,6 +188,7 @@ describe('a quorum of admins', () => {
     boot.offer(aLine('orch-0', '1'))
     boot.store('set_policy', by.policy(next, 2, policyHash))
     expect(refusalOf(() => boot.prepare())).to.equal('NOTHING_DUE')
+    boot.offer(aLine('orch-3', '1'))
     expect(refusalOf(() => boot.call('set_policy', by.policy(next, 2, policyHash)))).to.equal('POLICY_SUPERSEDED')
     boot.store('drain', by.drain({ drainSeq: 1, amountWei: wei(1n) }))
     expect(boot.prepare().payouts[0].recipient).to.equal(anAddress(0xcc))
