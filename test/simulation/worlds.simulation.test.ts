@@ -7,7 +7,7 @@ import { installFastHashes } from '../../enclave/shell/fast-hashes.ts'
 import { closeRealChain, playAnySeed, playRealSeed } from './play.ts'
 import { playSeed } from './run.ts'
 
-const SEEDS = 200
+const SEEDS = 150
 const FIRST_SEED = 1
 const TIMEOUT_MS = 300_000
 const STEPS_MIN = 200

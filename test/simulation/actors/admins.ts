@@ -3,6 +3,7 @@ import {
   adjustStruct,
   changeRecipientStruct,
   drainStruct,
+  journalResetStruct,
   policyChangeStruct,
   registerStruct,
   rotateApprovalStruct,
@@ -13,10 +14,12 @@ import { type Policy, policyCodec, policyHash } from '../../../enclave/protocol/
 import type { Answer } from '../boot.ts'
 import { nonceOf } from '../chain/state.ts'
 import { drawSigner, type Governance, quorumOf, type Signer, signStruct } from '../governance.ts'
+import type { JournalNode } from '../journal.ts'
 import type { Boot, World } from '../scene.ts'
 import { claim } from '../violation.ts'
 import { count } from '../world.ts'
 import { authorityOf, broadcast, drawFees, noteCall } from './broadcast.ts'
+import { cursorOf } from './feed.ts'
 import { call } from './host.ts'
 
 const GWEI = 10n ** 9n
@@ -31,7 +34,7 @@ export function govern(world: World): void {
   if (governance === undefined || active.length === 0) return
   const boot = random.pick(active)
   if (random.chance(ROTATE_PERMILLE)) return rotate(world, boot, governance)
-  switch (random.below(6)) {
+  switch (random.below(7)) {
     case 0:
       return adjust(world, boot, governance)
     case 1:
@@ -40,6 +43,8 @@ export function govern(world: World): void {
       return setPolicy(world, boot, governance)
     case 3:
       return changeRecipient(world, boot, governance)
+    case 4:
+      return resetJournal(world, boot, governance)
     default:
       return register(world, boot, governance)
   }
@@ -139,6 +144,20 @@ function changedPolicy({ random, recipients }: World, policy: Policy): Policy {
     default:
       return { ...policy, credits: 'signed' }
   }
+}
+
+/** A journal that was forked goes on as the honest one from the same line on. */
+function resetJournal(world: World, boot: Boot, governance: Governance): void {
+  const { state, ledgerId } = boot.instance
+  const cursor = cursorOf(world, boot)
+  if (state === undefined || cursor === undefined) return
+  let target: JournalNode | undefined = world.journal
+  while (target !== undefined && target.size > cursor.size) target = target.parent
+  if (target === undefined || target.size !== cursor.size) return
+  const fields = { atSize: cursor.size, atHead: cursor.head, newHead: target.head, notAfter: notAfterOf(world, boot) }
+  const { list, isWhole } = signatures(world, governance, journalResetStruct({ ledgerId, ...fields }))
+  note(world, governance, `reset ${fields.atSize} ${fields.newHead}`, isWhole)
+  judge(call(world, boot, 'journal_reset', { ...fields, signatures: list }), isWhole, 'a reset of the journal')
 }
 
 /** By a registrar and the recipient, or by the recipient alone where the id is its address. */

@@ -167,7 +167,7 @@ export const CANARIES: readonly Canary[] = [
         to: 'return wei(account.creditedWei - account.paidWei)',
       },
     ],
-    seedsMax: 60,
+    seedsMax: 400,
   },
   {
     name: 'quorum-of-one',

@@ -52,6 +52,10 @@ function take(world: World, inputs: Inputs, entry: Entry): void {
       return takeAdjust(world, inputs, entry.body)
     case 'refuse':
       return takeRefuse(world, inputs, entry.body)
+    case 'reset':
+      claimSigned(world, `reset ${entry.body.atSize} ${entry.body.newHead}`)
+      inputs.journalHead = entry.body.newHead
+      return
     case 'policy':
       claim(CONTIGUOUS, entry.body.version === inputs.policyVersion + 1, () => `policy ${entry.body.version}`)
       claimSigned(world, `policy ${entry.body.policyHash}`)
