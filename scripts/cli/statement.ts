@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { judgeStatement, type Landing, parseStatement, type StatementVerdict } from '../../auditor/balance-statement.ts'
 import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
-import { isHash, toAddress } from '../../enclave/protocol/ids.ts'
+import { isHash, toAddress, toHex } from '../../enclave/protocol/ids.ts'
 import type { Ledger } from '../../enclave/protocol/typed-data.ts'
 import type { Context } from '../../host/context.ts'
 import { writeDurably } from '../../host/durable-file.ts'
-import { type Answer, EXIT_FAILED, ether, jsonOf, type Terminal, tableOf } from './answer.ts'
+import { type Answer, EXIT_FAILED, ether, type Terminal, tableOf } from './answer.ts'
 import type { Typed } from './command.ts'
 
 const STATEMENT_BYTES_MAX = 65_536
@@ -19,11 +19,12 @@ export async function proveBalanceAnswer(
   words: Typed,
   terminal: Terminal,
 ): Promise<Answer> {
-  const statement = await context.enclave.call('prove_balance', { orchestrator_id: id })
+  const proven = await context.enclave.call('prove_balance', { orchestrator_id: id })
+  const statement = { ...proven, proof: proven.proof.map(toHex) }
   const { header, headerHash, landed, account } = statement
   const out = words['out'] === undefined ? undefined : resolve(terminal.typedIn, words['out'])
   const format = 'anchorhold-balance-statement/1'
-  if (out !== undefined) await writeDurably(out, jsonOf({ format, value: statement }))
+  if (out !== undefined) await writeDurably(out, `${JSON.stringify(statement, amountsAsText)}\n`)
   const rows = [
     ['id', id],
     ['balance', ether(account.creditedWei - account.paidWei - account.reservedWei)],
@@ -31,6 +32,10 @@ export async function proveBalanceAnswer(
     ['written to', out ?? 'nowhere: add --out FILE'],
   ]
   return { format, value: statement, text: tableOf(rows) }
+}
+
+function amountsAsText(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value
 }
 
 /** Offline, against a `next` that the reader looked up himself. Needs no data folder. */
@@ -50,8 +55,7 @@ async function readStatement(path: string): Promise<unknown> {
   try {
     const bytes = await readFile(path)
     if (bytes.length > STATEMENT_BYTES_MAX) throw new Error(`expected at most ${STATEMENT_BYTES_MAX} bytes`)
-    const { format: _, ...statement } = JSON.parse(bytes.toString('utf8')) as { readonly [key: string]: unknown }
-    return statement
+    return JSON.parse(bytes.toString('utf8'))
   } catch (cause) {
     throw new CodedError('STATEMENT_INVALID', `expected a balance statement in ${path}`, { cause })
   }
