@@ -33,7 +33,7 @@ export function closeAudit(world: World, auditor: AuditorChecker): void {
   if (world.random.chance(LOG_TRIALS_PERMILLE)) forgeLog(world)
 }
 
-/** Entries of sessions and rotations that never landed: a host that loads such a log leaves them in it for ever [G12]. */
+/** Entries of sessions, rotations and authorities that the chain never had: a host that loads such a log leaves them in it for ever [G12]. */
 function falseEntries(world: World, auditor: AuditorChecker): number[] {
   const rotated = world.chain.blocks.flatMap(({ events }) => events.filter((event) => event.kind === 'rotated'))
   const authorityAt = (epoch: number) =>
@@ -45,6 +45,7 @@ function falseEntries(world: World, auditor: AuditorChecker): number[] {
     const { entry } = node
     const isFalse =
       (entry.type === 'open' && !sessions.has(entry.body.session)) ||
+      (entry.type === 'genesis' && entry.body.authority !== world.keys.authorities[0]) ||
       (entry.type === 'rotate' && entry.body.authority !== authorityAt(entry.body.epoch))
     if (isFalse) entries.push(node.index)
   }
