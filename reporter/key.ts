@@ -24,6 +24,8 @@ export type KeyPlace = { readonly file: string | undefined; readonly text: strin
 /** 64 hex digits, with or without 0x, and a newline. */
 const KEY_FILE_BYTES_MAX = 128
 const KEY_FORM = /^(?:0x)?([0-9a-fA-F]{64})\s*$/
+/** Of secp256k1. */
+const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 /** Rights of the group and of others. */
 const FOREIGN_RIGHTS = 0o077
 
@@ -50,13 +52,12 @@ function keyOf(digits: Hex): Key {
   }
 }
 
+/** Judged here: the library's own refusal might quote the digits. */
 function accountOf(digits: Hex): PrivateKeyAccount {
-  try {
-    return privateKeyToAccount(digits)
-  } catch {
-    // The library's own words may quote the digits.
+  const value = BigInt(digits)
+  if (value === 0n || value >= CURVE_ORDER)
     throw new CodedError('KEY_FILE', 'expected a key between 1 and the order of the curve, got another number')
-  }
+  return privateKeyToAccount(digits)
 }
 
 /** The file is opened once and judged as opened: whoever may swap the path in between wins nothing. */

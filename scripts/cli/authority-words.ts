@@ -70,7 +70,7 @@ function addAdmin(program: Command, run: Run): void {
   act('drain', 'pay out of the treasury to its owner').requiredOption('--ether <amount>', 'how much')
   act('journal-reset', 'accept another journal for the lines that were read').requiredOption(
     '--new-head <hash>',
-    'as anchorhold journal pad prints it',
+    'the head of the other journal after as many lines',
   )
   act('rotate-approval', 'let another authority take the ledger over')
     .requiredOption('--new-authority <address>', 'as anchorhold provision --next prints it')
