@@ -123,5 +123,7 @@ export function checkFees(
 }
 
 function minOf(first: bigint, ...others: readonly bigint[]): bigint {
-  return others.reduce((least, value) => (value < least ? value : least), first)
+  let least = first
+  for (const value of others) if (value < least) least = value
+  return least
 }

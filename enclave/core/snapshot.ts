@@ -8,6 +8,7 @@ import { type Codec, decodeWith, list } from '../protocol/codec.ts'
 import { CodedError, refuse } from '../protocol/errors.ts'
 import { headerHash, PROTOCOL_VERSION } from '../protocol/header.ts'
 import { fromHex, toHash, ZERO_ADDRESS } from '../protocol/ids.ts'
+import { policyHash } from '../protocol/policy.ts'
 import { concatBytes } from '../protocol/words.ts'
 import { foldRoot, rebuildForest } from './balance-forest.ts'
 import { newDueIndex } from './due-index.ts'
@@ -258,6 +259,8 @@ function thawed(window: StoredWindow['window']): Window {
 function proveState(state: State): void {
   const { lastHeader, unlanded } = state
   assertConservation(state)
+  const ownHash = policyHash(state.policy)
+  if (ownHash !== state.policyHash) refuse('STATE_MISMATCH', `policy ${state.policyHash}`, ownHash)
   if (lastHeader === null) {
     if (state.forest.leaves !== 0) refuse('STATE_MISMATCH', 'no leaf before the first header', state.forest.leaves)
     return
@@ -267,6 +270,16 @@ function proveState(state: State): void {
   if (state.forest.leaves !== lastHeader.accounts)
     refuse('STATE_MISMATCH', `${lastHeader.accounts} accounts in the header`, state.forest.leaves)
   if (lastHeader.ledgerId !== state.ledgerId) refuse('STATE_MISMATCH', state.ledgerId, lastHeader.ledgerId)
+  // The newest header landed, or it is the next one: on its way, or void.
+  const follows = lastHeader.sequence === state.sequence || lastHeader.sequence === state.sequence + 1
+  if (!follows) refuse('STATE_MISMATCH', `a header of sequence ${lastHeader.sequence}`, state.sequence)
+  // Between two commits a policy can be newer than the header's; the header's own version has the header's hash.
+  const { policyVersion } = lastHeader
+  if (
+    state.policyVersion < policyVersion ||
+    (state.policyVersion === policyVersion && ownHash !== lastHeader.policyHash)
+  )
+    refuse('STATE_MISMATCH', `policy ${policyVersion} ${lastHeader.policyHash}`, `${state.policyVersion} ${ownHash}`)
   if (unlanded !== null && (unlanded.header.sequence !== state.sequence + 1 || unlanded.header.prev !== state.head)) {
     refuse('STATE_MISMATCH', 'an unlanded header that follows the head', unlanded.header.sequence)
   }
