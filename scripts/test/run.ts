@@ -23,6 +23,7 @@ export type RunOptions = {
 }
 
 const SUITE_MS_MAX = 15 * 60_000
+const SLOW_SUITE_MS_MAX = 90 * 60_000
 const EXIT_GRACE_MS = 10_000
 const LEFT_POLL_MS = 100
 const LEFT_POLLS_MAX = 20
@@ -33,9 +34,10 @@ export async function runSuite(suite: FoundSuite, options: RunOptions): Promise<
   const child = start(suite, options)
   const stop = () => endGroup(child, 'SIGTERM')
   options.signal.addEventListener('abort', stop, { once: true })
-  const seen = await follow(child, options.say)
+  const msMax = suite.slow ? SLOW_SUITE_MS_MAX : SUITE_MS_MAX
+  const seen = await follow(child, msMax, options.say)
   options.signal.removeEventListener('abort', stop)
-  const complaints = judge(seen, options.grep !== undefined)
+  const complaints = judge(seen, msMax, options.grep !== undefined)
   const left = await leftRunning(child)
   if (left.length > 0) complaints.push(`left processes running: ${left.join(', ')}`)
   endGroup(child, 'SIGKILL')
@@ -46,7 +48,7 @@ export async function runSuite(suite: FoundSuite, options: RunOptions): Promise<
 type Seen = { counts: Counts; counted: boolean; code: number | null; late: 'hung' | 'lingered' | undefined }
 
 function start(suite: FoundSuite, { root, grep }: RunOptions): ChildProcess {
-  const env = { ...process.env, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}) }
+  const env = { ...process.env, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}), ...suite.env }
   // A process group of its own: whatever a test started and forgot can be found and ended through it.
   return spawn(process.execPath, commandOf(suite, grep), {
     cwd: root,
@@ -56,13 +58,13 @@ function start(suite: FoundSuite, { root, grep }: RunOptions): ChildProcess {
   })
 }
 
-async function follow(child: ChildProcess, say: (line: string) => void): Promise<Seen> {
+async function follow(child: ChildProcess, msMax: number, say: (line: string) => void): Promise<Seen> {
   const seen: Seen = { counts: NONE, counted: false, code: null, late: undefined }
   const end = (late: 'hung' | 'lingered') => () => {
     seen.late = late
     endGroup(child, 'SIGKILL')
   }
-  let clock = setTimeout(end('hung'), SUITE_MS_MAX)
+  let clock = setTimeout(end('hung'), msMax)
   readLines(child, (line) => {
     say(line)
     const count = readCount(line)
@@ -94,8 +96,8 @@ function exitCode(child: ChildProcess): Promise<number | null> {
   })
 }
 
-function judge({ counts, counted, code, late }: Seen, narrowed: boolean): string[] {
-  if (late === 'hung') return [`did not end within ${SUITE_MS_MAX / 60_000} minutes`]
+function judge({ counts, counted, code, late }: Seen, msMax: number, narrowed: boolean): string[] {
+  if (late === 'hung') return [`did not end within ${msMax / 60_000} minutes`]
   if (late === 'lingered') return [`was still running ${EXIT_GRACE_MS / 1_000} s after its last test`]
   if (code !== 0 && counts.failed === 0)
     return [`ended with exit code ${code ?? 'none (a signal)'} though no test failed`]

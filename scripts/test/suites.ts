@@ -12,6 +12,8 @@ export type Suite = {
   readonly suffix: string
   /** Left out of a plain `npm test`, which names it instead. */
   readonly slow: boolean
+  /** What its files read from the environment. */
+  readonly env?: { readonly [name: string]: string }
 }
 
 export type FoundSuite = Suite & { readonly files: readonly string[] }
@@ -32,6 +34,7 @@ export const SUITES: readonly Suite[] = [
   mochaSuite('attacks'),
   mochaSuite('e2e'),
   { ...mochaSuite('fork'), runner: 'hardhat-mocha', slow: true },
+  { ...mochaSuite('faults'), name: 'crashes', slow: true, env: { CRASH_CELLS: 'all' } },
 ]
 
 /** The suites that have files under `root`, each with its files as sorted paths relative to `root`. */

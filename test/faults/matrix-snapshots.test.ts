@@ -10,7 +10,7 @@ import { listSnapshots, SNAPSHOTS_KEPT } from '../../host/snapshots.ts'
 import { lineOf, until } from '../e2e/pipeline-world.ts'
 import { died, endOf, onLyingDisk } from './disk/child.ts'
 import { Machine, SETTLED_MS_MAX } from './disk/machine.ts'
-import { FAULTS, type Fault, orderOf, SNAPSHOT_STEPS, type Step } from './disk/steps.ts'
+import { FAULTS, type Fault, faultsAt, orderOf, SNAPSHOT_STEPS, type Step } from './disk/steps.ts'
 
 const SUITE_MS_MAX = 200_000
 const PROGRAM = join(import.meta.dirname, 'disk', 'snapshot-process.ts')
@@ -83,8 +83,8 @@ describe('snapshots of many accounts on a disk that fails', function () {
     expect((await snapshots()).length).to.be.within(SNAPSHOTS_KEPT, SNAPSHOTS_KEPT + 1)
   })
 
-  for (const step of SNAPSHOT_STEPS) {
-    for (const fault of FAULTS) {
+  for (const [at, step] of SNAPSHOT_STEPS.entries()) {
+    for (const fault of faultsAt(FAULTS, at)) {
       it(TITLES[fault](step.name), async () => {
         for (let blow = 0; blow < (fault === 'repeated' ? 2 : 1); blow++) {
           await writeRecords()

@@ -1,7 +1,7 @@
 import { wei } from '../../enclave/protocol/money.ts'
 import { arm, died } from './disk/child.ts'
 import { Machine } from './disk/machine.ts'
-import { FAULTS, type Fault, orderOf, STAGE_STEPS, type Step } from './disk/steps.ts'
+import { FAULTS, type Fault, faultsAt, orderOf, STAGE_STEPS, type Step } from './disk/steps.ts'
 
 const SUITE_MS_MAX = 400_000
 
@@ -56,8 +56,8 @@ describe('the stages on a disk that fails', function () {
     if (fault === 'repeated') await machine.start('twin')
   }
 
-  for (const step of STAGE_STEPS) {
-    for (const fault of FAULTS) {
+  for (const [at, step] of STAGE_STEPS.entries()) {
+    for (const fault of faultsAt(FAULTS, at)) {
       it(TITLES[fault](step.name), async () => {
         await (step.followsRevert ? strikeAfterRevert(step, fault) : strike(step, fault))
         await comeBack(fault)
