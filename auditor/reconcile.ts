@@ -263,6 +263,7 @@ function judgeTreasury(judge: Judge, settlements: readonly Settlement[]): Treasu
       )
     floorWei = afterWei
   }
+  judgeSinceNewest(judge)
   if (facts.treasury === null) note(judge, 'HISTORY_UNREADABLE', 'treasury', 'old balances')
   const outflowWei = [...outflow.values()].reduce((sum, amount) => sum + amount, 0n)
   // The balance is of now: it compares with everything paid, and says nothing beside a part of it.
@@ -270,6 +271,15 @@ function judgeTreasury(judge: Judge, settlements: readonly Settlement[]): Treasu
   const { balanceWei } = facts.state
   noteDebts(judge, ledger, balanceWei)
   return { balanceWei, outflowWei, fundedWei: balanceWei + outflowWei }
+}
+
+/** Nothing has been paid since the newest block that paid, so the treasury cannot have fallen. */
+function judgeSinceNewest({ facts, findings }: Judge): void {
+  const newest = facts.treasury?.at(-1)
+  const { balanceWei } = facts.state
+  if (newest === undefined || balanceWei >= newest.afterWei) return
+  const where = { entry: null, subject: `since block ${newest.block}` }
+  flag(findings, 'TREASURY_OUTFLOW', where, `at least ${newest.afterWei} wei`, balanceWei)
 }
 
 function noteDebts(judge: Judge, ledger: Ledger, balanceWei: bigint): void {

@@ -186,4 +186,12 @@ describe('auditor: facts of the chain, changed one at a time', function () {
     )
     assert.deepEqual(findings({ treasury: between }), [`TREASURY_OUTFLOW before block ${steps[1]?.block}`])
   })
+
+  it('names a treasury that fell since the newest block that paid', () => {
+    const newest = facts.treasury?.at(-1)
+    const balanceWei = (newest?.afterWei ?? 0n) - 1n
+    assert.deepEqual(findings({ state: { ...facts.state, balanceWei } }), [
+      `TREASURY_OUTFLOW since block ${newest?.block}`,
+    ])
+  })
 })
