@@ -10,6 +10,7 @@ import { refuse } from '../protocol/errors.ts'
 import type { LoadResult } from '../protocol/method-results.ts'
 import type { ParsedParams } from '../protocol/methods.ts'
 import { Sealer } from '../seal/sealer.ts'
+import { signCheckpoint } from './checkpoint.ts'
 import { ledgerStatus } from './reads.ts'
 import { approvedRotation } from './rotate.ts'
 
@@ -39,6 +40,7 @@ export function adopt(instance: Instance, state: State, { claim, end, approval, 
   if (epoch <= state.epoch || epoch < end.epoch)
     refuse('CLAIM_MISMATCH', `a claimed epoch of ${Math.max(state.epoch, end.epoch - 1)} or later`, claim.epoch)
   const verdict = decideLoad(state, claim)
+  const settled = verdict.kind === 'settle' ? state.unlanded : null
   const now = nowSeconds(instance)
   const rotation = approval === undefined ? null : approvedRotation(instance, approval)
   const takeover = decideTakeover(state, identityOf(instance), claim.epoch, rotation, Math.max(state.at, now))
@@ -47,6 +49,7 @@ export function adopt(instance: Instance, state: State, { claim, end, approval, 
   if (verdict.kind === 'settle') written.push(write(state, 'settle', verdict.body, now))
   if (takeover !== null) written.push(write(state, 'rotate', takeover, now))
   begin(instance, state, claim, end)
+  if (settled !== null) instance.checkpoint = signCheckpoint(instance, settled.header)
   return loaded(instance, state, written.length === 0 ? [] : [release(instance, written)])
 }
 

@@ -12,14 +12,14 @@ import { encodeAnchorCall } from '../protocol/anchor.ts'
 import type { Payout } from '../protocol/entry.ts'
 import { CodedError, refuse } from '../protocol/errors.ts'
 import { commitStruct } from '../protocol/header.ts'
-import { fromHex, type Hash, ZERO_HASH } from '../protocol/ids.ts'
+import { type Hash, ZERO_HASH } from '../protocol/ids.ts'
 import type { CommitResult, ConfirmResult, ReleasedRecord } from '../protocol/method-results.ts'
 import type { ParsedParams } from '../protocol/methods.ts'
 import { type Wei, wei } from '../protocol/money.ts'
-import { checkpointText, logOrigin, signNote, verifierKeyOf } from '../protocol/note.ts'
 import { packPayouts, payoutsHash, payoutTicket, type TicketRound } from '../protocol/ticket.ts'
 import { typedDigest } from '../protocol/typed-data.ts'
 import { carry } from './carry.ts'
+import { signCheckpoint } from './checkpoint.ts'
 
 type Signing = Pick<ParsedParams<'resign_commit'>, 'skip' | 'round' | 'fees' | 'accountNonce'>
 
@@ -154,7 +154,7 @@ export function confirmPayout(instance: Instance, params: ParsedParams<'confirm_
   checkRoom(instance.outbox)
   const { payouts, header } = unlandedOf(state)
   const record = release(instance, [write(state, 'settle', body, nowSeconds(instance))])
-  instance.checkpoint = signCheckpoint(instance, header.logSize, header.logRoot)
+  instance.checkpoint = signCheckpoint(instance, header)
   const paidWei = sumOf(payouts, body.bitmap)
   return {
     head: state.head,
@@ -169,16 +169,5 @@ function sumOf(payouts: readonly Payout[], bitmap: Hash | null): Wei {
   const bits = bitmap === null ? (1n << BigInt(payouts.length)) - 1n : BigInt(bitmap)
   return wei(
     payouts.reduce((sum, payout, position) => sum + (((bits >> BigInt(position)) & 1n) === 1n ? payout.wei : 0n), 0n),
-  )
-}
-
-/** States what the enclave was told; it counts only beside a final Committed of equal size and root [F17]. */
-function signCheckpoint(instance: Instance, size: number, root: Hash): string {
-  const { logKey } = keysOf(instance)
-  const origin = logOrigin(instance.configuration.chainId, instance.configuration.anchor)
-  return signNote(
-    checkpointText({ origin, size, root: fromHex(root) }),
-    verifierKeyOf(origin, logKey.publicKey),
-    logKey.sign,
   )
 }

@@ -30,6 +30,18 @@ describe('loading a sealed chain', () => {
     expect(audited(second.entries).sequence).to.equal(1)
   })
 
+  it('signs the checkpoint of a commit that it settles, and none for one that it voids', () => {
+    const { world, boot, next, prev } = paidOnce()
+    const { chainId: chain_id, anchor: contract_address } = world.configuration
+    const settled = world.provisioned()
+    settled.load(boot, claim(foldHead(next, 0b111n), 1, 0b111n))
+    const { checkpoint } = settled.call('audit_checkpoint', { chain_id, contract_address })
+    expect(checkpoint.split('\n')[1]).to.equal(String(settled.ledger.logSizeCommitted))
+    const voided = world.provisioned()
+    voided.load(boot, claim(prev, 1, null))
+    expect(refusalOf(() => voided.call('audit_checkpoint', { chain_id, contract_address }))).to.equal('NO_CHECKPOINT')
+  })
+
   it('voids an unlanded commit that never landed, and pays the same accounts under new numbers', () => {
     const { world, boot, prev } = paidOnce()
     const second = world.provisioned()
