@@ -20,7 +20,7 @@ export type FoundSuite = Suite & { readonly files: readonly string[] }
 
 const FILES_MAX = 1_000
 
-/** Cheapest first, so that a mistake shows early. */
+/** Cheapest first, so that a mistake shows early; of the long ones the longest first, so that both lanes end together. */
 export const SUITES: readonly Suite[] = [
   mochaSuite('unit'),
   mochaSuite('vectors'),
@@ -28,11 +28,11 @@ export const SUITES: readonly Suite[] = [
   { ...mochaSuite('contracts'), runner: 'hardhat-mocha' },
   { ...mochaSuite('solidity'), runner: 'hardhat-solidity', folder: 'test/contracts', suffix: '.t.sol' },
   mochaSuite('model'),
+  mochaSuite('e2e'),
   mochaSuite('faults'),
   mochaSuite('simulation'),
   mochaSuite('fuzz'),
   mochaSuite('attacks'),
-  mochaSuite('e2e'),
   { ...mochaSuite('fork'), runner: 'hardhat-mocha', slow: true },
   { ...mochaSuite('faults'), name: 'crashes', slow: true, env: { CRASH_CELLS: 'all' } },
 ]
