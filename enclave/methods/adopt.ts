@@ -55,7 +55,9 @@ export function adopt(instance: Instance, state: State, { claim, end, approval, 
 
 function begin(instance: Instance, state: State, claim: Claim, { firstRecord, prevTag }: ChainEnd): void {
   instance.state = state
+  // Whatever half arrived by the other way would only fill the memory from here on.
   instance.loading = undefined
+  instance.rebuilding = undefined
   instance.claim = claim
   instance.sealer = new Sealer({
     stateKey: keysOf(instance).stateKey,

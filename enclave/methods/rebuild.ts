@@ -36,7 +36,6 @@ function take(instance: Instance, params: ParsedParams<'rebuild'>): LoadResult {
   if (params.claimed === undefined)
     throw new CodedError('PARAMS_INVALID', 'claimed: expected {head, epoch, bitmap} in the last call, got nothing')
   if (state === undefined) throw new CodedError('STATE_MISMATCH', 'expected the entries of a log, got none')
-  instance.rebuilding = undefined
   const entries = [anchored(instance, state, params.claimed)]
   // A new sealed chain: the old one, if any is left, belongs to boots that this state knows nothing of.
   const end = { firstRecord: 0, prevTag: TAG_ZERO, epoch: 0 }
