@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Canary } from './canaries.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
-const COPIED = ['enclave', 'auditor', 'test/builders', 'test/simulation', 'scripts/chain', 'package.json']
+const COPIED = ['enclave', 'auditor', 'test/builders', 'test/simulation', 'scripts', 'package.json']
 const OUTPUT_BYTES_MAX = 16_777_216
 
 export type Catch = { readonly seeds: number; readonly seed: number; readonly property: string; readonly told: string }
