@@ -19,6 +19,8 @@ const either = (...patterns) => patterns.join('|')
 const packages = (...names) => `(^|/)node_modules/(${names.join('|')})/`
 
 const WIRE = '^enclave/protocol/'
+// Sockets and the addon under them; this folder knows nothing else of ours.
+const VSOCK = '^enclave/shell/native/'
 const NAIVE = '^auditor/(replay[.]ts$|naive/)'
 const JOBS = '^queues/jobs([.]ts$|/)'
 const OUTSIDE = '^(queues|workers|host|api|auditor|scripts)/'
@@ -30,8 +32,17 @@ const VIEM_UTILS = 'viem/_(esm|cjs|types)/utils'
 const VIEM_ACCOUNTS = '(^|/)node_modules/viem/_(esm|cjs|types)/accounts/'
 
 // Whoever audits the enclave reads these packages too: a longer list takes an ADR.
-const WIRE_PACKAGES = packages('zod', '@noble/hashes', 'hash-wasm', VIEM_UTILS)
-const ENCLAVE_PACKAGES = packages('zod', '@noble/hashes', 'secp256k1', 'hash-wasm', VIEM_UTILS)
+const WIRE_PACKAGES = packages('zod', '@noble/hashes', '@noble/curves', 'hash-wasm', VIEM_UTILS)
+const ENCLAVE_PACKAGES = packages(
+  'zod',
+  '@noble/hashes',
+  '@noble/curves',
+  'secp256k1',
+  'hash-wasm',
+  VIEM_UTILS,
+  '@aws-sdk/client-kms',
+  '@smithy/node-http-handler',
+)
 
 const trustedSide = [
   ban('protocol-is-a-leaf', { path: WIRE }, { pathNot: either(WIRE, WIRE_PACKAGES) }),
@@ -42,8 +53,15 @@ const trustedSide = [
     { pathNot: either('^enclave/', ANY_PACKAGE), dependencyTypesNot: ['core'] },
   ),
   ban('enclave-packages-are-listed', { path: '^enclave/' }, { path: ANY_PACKAGE, pathNot: ENCLAVE_PACKAGES }),
-  ban('host-sees-only-the-wire', { path: OUTSIDE }, { path: '^enclave/', pathNot: WIRE }),
-  ban('nothing-imports-an-entry-point', {}, { path: '^enclave/main[.]ts$' }),
+  // AF_VSOCK is one and the same on both sides, and its addon is built once.
+  ban('host-sees-only-the-wire', { path: OUTSIDE }, { path: '^enclave/', pathNot: either(WIRE, VSOCK) }),
+  ban('nothing-imports-an-entry-point', {}, { path: '^enclave/(development/)?main[.]ts$' }),
+  // The measured image holds neither the stand-ins of a development machine nor a way to trust them.
+  ban(
+    'development-stays-out-of-the-image',
+    { path: '^(?!test/|enclave/development/|enclave/protocol/attestation/)' },
+    { path: '^enclave/development/|^enclave/protocol/attestation/verify-under[.]ts$' },
+  ),
 ]
 
 const between = [

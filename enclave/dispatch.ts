@@ -1,6 +1,7 @@
 /** One request in, one reply out. The method must be known, legal in the phase, and its parameters whole, in this order. */
 import { checkPhase } from './core/phases.ts'
 import { halt, type Instance } from './instance.ts'
+import { type Soon, then } from './keys/key-release.ts'
 import { adjust, drain, journalReset, setPolicy } from './methods/admin.ts'
 import { confirmPayout, prepareCommit, resignCommit } from './methods/commits.ts'
 import { creditBatch, creditSigned, reporter, skipSequence } from './methods/credits.ts'
@@ -15,13 +16,13 @@ import { changeRecipient, register } from './methods/registrations.ts'
 import { rotate } from './methods/rotate.ts'
 import { openSession, sessionLanded } from './methods/session.ts'
 import { exportSnapshot, exportState } from './methods/snapshots.ts'
-import { AssertionError, CodedError } from './protocol/errors.ts'
+import { AssertionError, assert, CodedError } from './protocol/errors.ts'
 import { decodeRequest, type Encoding, encodeMessage, type Message } from './protocol/frame.ts'
 import type { MethodResults } from './protocol/method-results.ts'
 import { ALIASES, METHODS, type MethodName, type ParsedParams, RETIRED } from './protocol/methods.ts'
 import { bytesEqual } from './protocol/words.ts'
 
-type Methods = { readonly [M in MethodName]: (instance: Instance, params: ParsedParams<M>) => MethodResults[M] }
+type Methods = { readonly [M in MethodName]: (instance: Instance, params: ParsedParams<M>) => Soon<MethodResults[M]> }
 
 const methods: Methods = {
   status,
@@ -84,28 +85,50 @@ const REPEATABLE: ReadonlySet<string> = new Set<MethodName>([
   'confirm_payout',
 ])
 
-/** The reply to a request's bytes, in the request's own encoding: a result, or an error with a code. Never throws. */
+/** The reply to a request's bytes where keys are released on this machine, and every answer is there at once. */
 export function answer(instance: Instance, request: Uint8Array): Uint8Array {
-  const { newest } = instance
-  if (newest !== undefined && instance.phase !== 'halted' && bytesEqual(newest.request, request)) return newest.reply
-  const { next } = instance.outbox
-  const { method, reply } = answerFresh(instance, request)
-  if (instance.outbox.next !== next)
-    instance.newest = REPEATABLE.has(method) ? { request: request.slice(), reply } : undefined
+  const reply = answerSoon(instance, request)
+  assert(!(reply instanceof Promise), 'keys that are released on this machine are there at once')
   return reply
 }
 
-function answerFresh(instance: Instance, request: Uint8Array): { readonly method: string; readonly reply: Uint8Array } {
+/**
+ * The reply to a request's bytes, in the request's own encoding: a result, or an error with a code. Never throws. The
+ * caller waits for it before it asks again: between a question to KMS and its answer nothing else may happen here.
+ */
+export function answerSoon(instance: Instance, request: Uint8Array): Soon<Uint8Array> {
+  const { newest } = instance
+  if (newest !== undefined && instance.phase !== 'halted' && bytesEqual(newest.request, request)) return newest.reply
+  const { next } = instance.outbox
+  return then(answerFresh(instance, request), ({ method, reply }) => {
+    if (instance.outbox.next !== next)
+      instance.newest = REPEATABLE.has(method) ? { request: request.slice(), reply } : undefined
+    return reply
+  })
+}
+
+type Answered = { readonly method: string; readonly reply: Uint8Array }
+
+function answerFresh(instance: Instance, request: Uint8Array): Soon<Answered> {
   // Whatever does not begin like a CBOR map is answered in JSON: a client of the original form can read that.
   let encoding: Encoding = (request[0] ?? 0) >> 5 === MAJOR_TYPE_MAP ? 'cbor' : 'json'
   let method = ''
+  const succeed = (result: unknown): Answered => ({
+    method,
+    reply: encodeMessage({ result: result as Message }, encoding),
+  })
+  const fail = (error: unknown): Answered => ({
+    method,
+    reply: encodeMessage({ error: describe(instance, error) }, encoding),
+  })
   try {
     const decoded = decodeRequest(request)
     encoding = decoded.encoding
     method = decoded.method
-    return { method, reply: encodeMessage({ result: call(instance, method, decoded.params) as Message }, encoding) }
+    const result = call(instance, method, decoded.params)
+    return result instanceof Promise ? result.then(succeed).catch(fail) : succeed(result)
   } catch (error) {
-    return { method, reply: encodeMessage({ error: describe(instance, error) }, encoding) }
+    return fail(error)
   }
 }
 

@@ -4,8 +4,8 @@ import { assertInvariants } from './core/invariants.ts'
 import { newOutbox, type Outbox, push } from './core/outbox.ts'
 import type { Claim } from './core/settle.ts'
 import type { State } from './core/state.ts'
-import type { DevelopmentKms } from './keys/development-kms.ts'
 import type { KeyContext } from './keys/encryption-context.ts'
+import type { KeyRelease } from './keys/key-release.ts'
 import type { LogKey } from './keys/log-key.ts'
 import type { SessionKey } from './keys/session-key.ts'
 import { newSessionKey } from './keys/session-key.ts'
@@ -43,7 +43,7 @@ export type Loading = {
 
 export type Surroundings = {
   readonly configuration: Configuration
-  readonly kms: DevelopmentKms
+  readonly kms: KeyRelease
   readonly entropy: (bytes: number) => Uint8Array
   readonly clock: Clock
   /** Where a bug of ours is told in full: the operator's console, never a reply. */
@@ -87,19 +87,20 @@ export type Snapshotting = {
 }
 
 const SALT_BYTES = 32
-const KEY_VERSION = 1
+const KEY_VERSION_DEVELOPMENT = 1
 
 /** The session key is drawn before anything else happens, and is never sealed. */
 export function newInstance(surroundings: Surroundings): Instance {
   const { configuration, entropy } = surroundings
   const ledger = { chainId: configuration.chainId, anchor: configuration.anchor }
   const ledgerId = ledgerIdOf(ledger)
+  const keyVersion = configuration.keyRelease?.keyVersion ?? KEY_VERSION_DEVELOPMENT
   return {
     ...surroundings,
     ledgerId,
     ledger,
     imageDigest: DEVELOPMENT_IMAGE_DIGEST,
-    keyContext: { ledgerId, config: configHash(configuration), role: configuration.role, keyVersion: KEY_VERSION },
+    keyContext: { ledgerId, config: configHash(configuration), role: configuration.role, keyVersion },
     session: newSessionKey(entropy),
     salt: entropy(SALT_BYTES),
     phase: 'cold',

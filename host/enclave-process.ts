@@ -19,9 +19,9 @@ export type EnclaveProcess = {
 
 export const READY_MS_MAX = 20_000
 export const STOP_MS_MAX = 5_000
-const ENCLAVE_MAIN = join(import.meta.dirname, '..', 'enclave', 'main.ts')
+const ENCLAVE_MAIN = join(import.meta.dirname, '..', 'enclave', 'development', 'main.ts')
 
-/** Starts `enclave/main.ts` on the configured endpoint and waits until it listens. Refuses ENCLAVE_EXITED. */
+/** Starts `enclave/development/main.ts` on the configured endpoint and waits until it listens. Refuses ENCLAVE_EXITED. */
 export async function startEnclave(config: HostConfig, log: Log): Promise<EnclaveProcess> {
   const socket = /^unix:\/\/(\/.+)$/.exec(config.enclaveEndpoint)?.[1]
   if (socket !== undefined) {

@@ -1,5 +1,5 @@
 /** The state that the genesis entry makes; account 0 is the treasury owner's (protocol section 3) [G14]. */
-import type { Configuration } from '../protocol/configuration.ts'
+import type { Place } from '../protocol/configuration.ts'
 import type { Body } from '../protocol/entry.ts'
 import { fromHex, ZERO_HASH } from '../protocol/ids.ts'
 import { ZERO_WEI } from '../protocol/money.ts'
@@ -10,7 +10,7 @@ import { demand, openAccount, pinRecipient, type State } from './state.ts'
 export function stateOfGenesis(body: Body<'genesis'>, at: number, empty: Pick<State, 'forest' | 'log'>): State {
   demand(policyHash(body.policy) === body.policyHash, 'the hash of the policy')
   const state: State = {
-    configuration: configurationOf(body),
+    configuration: placeOf(body),
     ledgerId: body.ledgerId,
     imageDigest: body.imageDigest,
     authority: body.authority,
@@ -55,7 +55,7 @@ export function stateOfGenesis(body: Body<'genesis'>, at: number, empty: Pick<St
   return state
 }
 
-function configurationOf(body: Body<'genesis'>): Configuration {
+function placeOf(body: Body<'genesis'>): Place {
   const { chainId, anchor, broker, guardian, role, genesisHash } = body
   return { chainId, anchor, broker, guardian, role, genesisHash }
 }

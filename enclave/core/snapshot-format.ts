@@ -1,7 +1,7 @@
 /** The parts of a snapshot: a head, accounts, and what was paid to recipients lately. See snapshot.ts. */
 import { DEPTH_MAX } from '../protocol/balance-tree.ts'
 import { address, amountWei, type Decoded, hash, list, nullable, struct, text, uint } from '../protocol/codec.ts'
-import { configurationCodec } from '../protocol/configuration.ts'
+import { placeCodec } from '../protocol/configuration.ts'
 import { bodies, headerCodec } from '../protocol/entry.ts'
 import { ORCHESTRATOR_ID_BYTES_MAX } from '../protocol/ids.ts'
 import { policyCodec } from '../protocol/policy.ts'
@@ -45,7 +45,7 @@ const creditUse = { creditedWei: amountWei, window: windowCodec }
 
 export const headCodec = struct({
   version: uint(),
-  configuration: configurationCodec,
+  configuration: placeCodec,
   ledgerId: hash,
   imageDigest: hash,
   authority: address,

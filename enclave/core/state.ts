@@ -3,7 +3,7 @@
  * changes it in place, because a copy of a million accounts for each event is not affordable. It reads nothing but its
  * arguments, so the same entries always give the same state.
  */
-import type { Configuration } from '../protocol/configuration.ts'
+import type { Place } from '../protocol/configuration.ts'
 import type { Payout } from '../protocol/entry.ts'
 import { CodedError } from '../protocol/errors.ts'
 import type { Header } from '../protocol/header.ts'
@@ -57,7 +57,7 @@ export type ReporterUse = CreditUse & { nextSeq: number }
 export type Unlanded = { readonly header: Header; readonly hash: Hash; readonly payouts: readonly Payout[] }
 
 export type State = {
-  readonly configuration: Configuration
+  readonly configuration: Place
   readonly ledgerId: Hash
   imageDigest: Hash
   authority: Address

@@ -2,6 +2,7 @@
 import { encodeCbor } from './cbor.ts'
 import type { Decoded } from './codec.ts'
 import { address, amountWei, decodeWith, hash, list, nullable, oneOf, struct, text, uint } from './codec.ts'
+import { refuse } from './errors.ts'
 import { keccak256 } from './hash.ts'
 import type { Hash } from './ids.ts'
 import { ORCHESTRATOR_ID_BYTES_MAX, toHash } from './ids.ts'
@@ -10,7 +11,8 @@ import { policyCodec } from './policy.ts'
 /** Roster and openings fill at most a tree of the genesis depth; more accounts come with their credits. */
 export const ROSTER_MAX = 2 ** 17 - 1
 
-export const configurationCodec = struct({
+/** Where a ledger stands, who guards it and what it began with: what `config` covers. */
+export const placeCodec = struct({
   chainId: uint(),
   anchor: address,
   broker: address,
@@ -19,16 +21,56 @@ export const configurationCodec = struct({
   genesisHash: hash,
 })
 
-export type Configuration = Decoded<typeof configurationCodec>
+const KEY_ARN_BYTES_MAX = 256
+const REGION_BYTES_MAX = 32
+const KEY_VERSION_MAX = 2 ** 31 - 1
+
+/** Which KMS key releases the keys. Not part of `config`: keys may move to another region or version of the same ledger. */
+const keyReleaseCodec = struct({
+  keyId: text(KEY_ARN_BYTES_MAX, 1),
+  region: text(REGION_BYTES_MAX, 1),
+  keyVersion: uint(KEY_VERSION_MAX),
+})
+
+export type Place = Decoded<typeof placeCodec>
+export type KeyReleaseTerms = Decoded<typeof keyReleaseCodec>
+/** `keyRelease` is absent where keys come from no KMS: on a development machine. */
+export type Configuration = Place & { readonly keyRelease?: KeyReleaseTerms }
 
 /** Refuses CONFIG_INVALID with the field. */
 export function parseConfiguration(value: unknown): Configuration {
-  return decodeWith(configurationCodec, value, 'CONFIG_INVALID', 'configuration')
+  if (!isRecord(value) || !('keyRelease' in value))
+    return decodeWith(placeCodec, value, 'CONFIG_INVALID', 'configuration')
+  const { keyRelease, ...place } = value
+  return {
+    ...decodeWith(placeCodec, place, 'CONFIG_INVALID', 'configuration'),
+    keyRelease: checkedTerms(decodeWith(keyReleaseCodec, keyRelease, 'CONFIG_INVALID', 'configuration.keyRelease')),
+  }
 }
 
-/** keccak256 of the configuration's canonical CBOR: `config` in user_data, key release and genesis entry. */
-export function configHash(configuration: Configuration): Hash {
-  return toHash(keccak256(encodeCbor(configurationCodec.encode(configuration))))
+/** arn:partition:kms:region:account:key/id. Never an alias: whoever may change an alias would choose the key [N22]. */
+const KEY_ARN = /^arn:aws(?:-cn|-us-gov)?:kms:([a-z0-9-]+):[0-9]{12}:key\/[A-Za-z0-9-]+$/
+
+function checkedTerms(terms: KeyReleaseTerms): KeyReleaseTerms {
+  const [, region] = KEY_ARN.exec(terms.keyId) ?? []
+  if (region === undefined) refuse('CONFIG_INVALID', 'the full ARN of a KMS key as keyRelease.keyId', terms.keyId)
+  if (region !== terms.region) refuse('CONFIG_INVALID', `keyRelease.region ${region}, as in the ARN`, terms.region)
+  return terms
+}
+
+function isRecord(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** keccak256 of the place's canonical CBOR: `config` in user_data, key release and genesis entry. */
+export function configHash({ keyRelease: _, ...place }: Configuration): Hash {
+  return toHash(keccak256(encodeCbor(placeCodec.encode(place))))
+}
+
+/** What PCR16 is extended with: keccak256 of the canonical CBOR of the whole configuration, key release included. */
+export function lockedHash({ keyRelease, ...place }: Configuration): Hash {
+  const released = keyRelease === undefined ? null : keyReleaseCodec.encode(keyRelease)
+  return toHash(keccak256(encodeCbor({ place: placeCodec.encode(place), keyRelease: released })))
 }
 
 const rosterItem = struct({ id: text(ORCHESTRATOR_ID_BYTES_MAX, 1), recipient: address })

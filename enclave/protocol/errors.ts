@@ -2,19 +2,26 @@
  * One error type and one catalogue of codes. The code is the identity of a refusal; the text may change.
  * docs/ERRORS.md is printed from this catalogue, and a test keeps the two equal.
  */
+import { ATTESTATION_ERRORS } from './errors-attestation.ts'
 import { AUTHORITY_ERRORS } from './errors-authority.ts'
 import { ENCLAVE_ERRORS } from './errors-enclave.ts'
 import { HOST_ERRORS } from './errors-host.ts'
+import { RELEASE_ERRORS } from './errors-release.ts'
+import { SIGNER_ERRORS } from './errors-signer.ts'
 
 /** What a caller may do with the same request: never, later, again byte for byte, or after reloading the enclave. */
 export type Retry = 'never' | 'later' | 'same-bytes' | 'after-reload'
 
 export type ErrorEntry = { readonly meaning: string; readonly action: string; readonly retry: Retry }
 
-export const ERRORS = { ...ENCLAVE_ERRORS, ...AUTHORITY_ERRORS, ...HOST_ERRORS } as const satisfies Record<
-  string,
-  ErrorEntry
->
+export const ERRORS = {
+  ...ENCLAVE_ERRORS,
+  ...AUTHORITY_ERRORS,
+  ...ATTESTATION_ERRORS,
+  ...RELEASE_ERRORS,
+  ...SIGNER_ERRORS,
+  ...HOST_ERRORS,
+} as const satisfies Record<string, ErrorEntry>
 export type ErrorCode = keyof typeof ERRORS
 
 /** Foreign keys may stand in a message: it is cut, so that a reply with it always fits a frame. */

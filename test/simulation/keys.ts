@@ -1,5 +1,5 @@
 /** The keys of one world, and a key release that hands them to any enclave of it: the host may start as many as it likes. */
-import type { DevelopmentKms } from '../../enclave/keys/development-kms.ts'
+import type { DevelopmentKms } from '../../enclave/development/kms.ts'
 import { addressOf } from '../../enclave/keys/secp256k1.ts'
 import { drawPrivateKey } from '../../enclave/keys/session-key.ts'
 import type { Address } from '../../enclave/protocol/ids.ts'
@@ -20,6 +20,7 @@ export function drawKeys(random: Random): DrawnKeys {
   const stateKey = random.bytes(STATE_KEY_BYTES)
   const authorities = [addressOf(drawn[0]), addressOf(drawn[1])] as const
   const kms: DevelopmentKms = {
+    keyId: 'simulated',
     generateKeys: () => ({
       address: authorities[0],
       authorityCiphertext: Uint8Array.of(0, 0),

@@ -280,7 +280,7 @@ function keyStored(): Step {
   const begins: Probe = { operation: 'write', path: '^keys/wrapping\\.key\\.[0-9a-f]+$' }
   const linked: Probe = { operation: 'link', path: '^keys/wrapping\\.key$' }
   const synced: Probe = { operation: 'folder', path: '^keys$' }
-  const sources = ['enclave/keys/wrapping-key-file.ts writeWrappingKey']
+  const sources = ['enclave/development/wrapping-key-file.ts writeWrappingKey']
   const stored = [begins, linked, synced]
   return { name: 'the wrapping key of a development enclave', sources, begins, lost: stored, kept: stored }
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { decodeCbor, encodeCbor } from '../../../enclave/protocol/cbor.ts'
 import type { Codec } from '../../../enclave/protocol/codec.ts'
-import { configurationCodec, parseConfiguration } from '../../../enclave/protocol/configuration.ts'
+import { parseConfiguration, placeCodec } from '../../../enclave/protocol/configuration.ts'
 import { isCoded } from '../../../enclave/protocol/errors.ts'
 import { type Policy, parsePolicy, policyCodec, policyHash } from '../../../enclave/protocol/policy.ts'
 import { parseStrictJson } from '../../../enclave/protocol/strict-json.ts'
@@ -56,7 +56,7 @@ const configuration: Target = {
     judged(
       () => parseConfiguration(objectIn(input)),
       ['CONFIG_INVALID'],
-      (read) => demand(isStable(configurationCodec, read), 'a configuration has one form'),
+      (read) => demand(isStable(placeCodec, read), 'a configuration has one form'),
     ),
 }
 

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { openDevelopmentKms } from '../../../../enclave/keys/development-kms.ts'
+import { openDevelopmentKms } from '../../../../enclave/development/kms.ts'
 import type { KeyContext, KeyPurpose } from '../../../../enclave/keys/encryption-context.ts'
 import { addressOf } from '../../../../enclave/keys/secp256k1.ts'
 import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'

@@ -1,9 +1,9 @@
 /** The file of the development wrapping key: 32 raw bytes, mode 0600, whole or absent. */
 import { closeSync, fsyncSync, linkSync, lstatSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import type { Entropy } from '../keys/session-key.ts'
 import { CodedError } from '../protocol/errors.ts'
 import { toHex } from '../protocol/ids.ts'
-import type { Entropy } from './session-key.ts'
 
 const WRAPPING_KEY_BYTES = 32
 const SUFFIX_BYTES = 8

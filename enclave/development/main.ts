@@ -1,19 +1,20 @@
 #!/usr/bin/env node
-/** The enclave's process: configuration in, frames answered, nothing else. Development keys only in this release. */
+/** The enclave as a process of a development machine: its keys lie beside it, and whatever it answers is UNATTESTED. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { answer } from './dispatch.ts'
-import { newInstance } from './instance.ts'
-import { openDevelopmentKms } from './keys/development-kms.ts'
-import { parseConfiguration } from './protocol/configuration.ts'
-import { CodedError } from './protocol/errors.ts'
-import { parseStrictJson } from './protocol/strict-json.ts'
-import { systemClock } from './shell/clock.ts'
-import { randomBytes } from './shell/entropy.ts'
-import { installFastHashes } from './shell/fast-hashes.ts'
-import { listen } from './shell/transport.ts'
+import { answerSoon } from '../dispatch.ts'
+import { newInstance } from '../instance.ts'
+import { parseConfiguration } from '../protocol/configuration.ts'
+import { CodedError } from '../protocol/errors.ts'
+import { parseStrictJson } from '../protocol/strict-json.ts'
+import { systemClock } from '../shell/clock.ts'
+import { randomBytes } from '../shell/entropy.ts'
+import { installFastHashes } from '../shell/fast-hashes.ts'
+import { listen } from '../shell/transport.ts'
+import { openDevelopmentKms } from './kms.ts'
 
-const USAGE = 'usage: node enclave/main.ts --listen unix:///path|tcp://host:port --config FILE --wrapping-key FILE'
+const USAGE =
+  'usage: node enclave/development/main.ts --listen unix:///path|tcp://host:port --config FILE --wrapping-key FILE'
 const EXIT_USAGE = 2
 const EXIT_FAILED = 1
 
@@ -23,7 +24,7 @@ async function main(): Promise<void> {
   await installFastHashes()
   const kms = openDevelopmentKms(options.wrappingKey, randomBytes)
   const instance = newInstance({ configuration, kms, entropy: randomBytes, clock: systemClock, report })
-  const listener = await listen(options.listen, async (request) => answer(instance, request))
+  const listener = await listen(options.listen, async (request) => answerSoon(instance, request))
   process.stdout.write(`${JSON.stringify({ ready: true, listen: listener.endpoint, ledgerId: instance.ledgerId })}\n`)
   const stop = (): void => void listener.close().then(() => process.exit(0))
   process.on('SIGTERM', stop)

@@ -4,27 +4,23 @@
  * keeps of the real thing is the binding: a ciphertext opens under the encryption context it was made for, and no other.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { encryptionContext, type KeyContext, type KeyPurpose } from '../keys/encryption-context.ts'
+import type { GeneratedKeys } from '../keys/key-release.ts'
+import { addressOf, isPrivateKey } from '../keys/secp256k1.ts'
+import { drawPrivateKey, type Entropy } from '../keys/session-key.ts'
 import { encodeCbor } from '../protocol/cbor.ts'
 import { CodedError } from '../protocol/errors.ts'
-import type { Address } from '../protocol/ids.ts'
 import { concatBytes } from '../protocol/words.ts'
-import { encryptionContext, type KeyContext, type KeyPurpose } from './encryption-context.ts'
-import { addressOf, isPrivateKey } from './secp256k1.ts'
-import { drawPrivateKey, type Entropy } from './session-key.ts'
 import { readWrappingKey } from './wrapping-key-file.ts'
 
-export type GeneratedKeys = {
-  readonly address: Address
-  readonly authorityCiphertext: Uint8Array
-  readonly stateCiphertext: Uint8Array
-}
-
+/** A KeyRelease that answers at once, and lends nothing of the host's. */
 export type DevelopmentKms = {
-  /** Draws an authority and a state key, returns their ciphertexts and forgets them. */
+  readonly keyId: string
   readonly generateKeys: (context: KeyContext) => GeneratedKeys
-  /** The 32-byte key. Refuses KEY_CIPHERTEXT under another context or purpose, or when a byte differs. */
   readonly openKey: (context: KeyContext, purpose: KeyPurpose, ciphertext: Uint8Array) => Uint8Array
 }
+
+const KEY_ID = 'development'
 
 const CIPHER = 'aes-256-gcm'
 const FORMAT_VERSION = 1
@@ -41,6 +37,7 @@ const CIPHERTEXT_BYTES = TAG_AT + TAG_BYTES
 export function openDevelopmentKms(path: string, entropy: Entropy): DevelopmentKms {
   const wrappingKey = readWrappingKey(path, entropy)
   return {
+    keyId: KEY_ID,
     generateKeys: (context) => generateKeys(wrappingKey, entropy, context),
     openKey: (context, purpose, ciphertext) =>
       unwrap(wrappingKey, associatedData(context, purpose), purpose, ciphertext),
