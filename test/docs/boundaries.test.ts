@@ -20,6 +20,7 @@ const HONEST_TREE: Readonly<Record<string, string>> = {
   'enclave/core/apply.ts': "import { Wei } from '../protocol/money.ts'\nexport const apply = Wei",
   'enclave/keys/authority.ts':
     "import { sign } from 'node:crypto'\nimport secp from 'secp256k1'\nexport const a = [sign, secp]",
+  'enclave/development/kms.ts': 'export const d = 1',
   'enclave/main.ts':
     "import { apply } from './core/apply.ts'\nimport { a } from './keys/authority.ts'\nexport const m = [apply, a]",
   'queues/jobs.ts': "import { z } from 'zod'\nexport const Job = z.object({})",
@@ -67,6 +68,7 @@ const PLANTS: readonly (readonly [rule: string, path: string, line: string])[] =
     "import type { a } from '../enclave/keys/authority.ts'; export type A = typeof a",
   ],
   ['nothing-imports-an-entry-point', 'test/a.test.ts', "import '../enclave/main.ts'"],
+  ['development-stays-out-of-the-image', 'enclave/keys/authority.ts', "import '../development/kms.ts'"],
   ['jobs-are-data', 'queues/jobs.ts', "import { Queue } from 'bullmq'; Queue"],
   ['queues-know-no-one', 'queues/options.ts', "import '../host/log.ts'"],
   ['queues-know-no-one', 'queues/options.ts', "import { pino } from 'pino'; pino"],
