@@ -30,7 +30,7 @@ const userDataCodec = struct({
   authority: nullable(address),
   policyHash: nullable(hash),
   /** The head of the ledger as this boot knows it. */
-  headerHash: nullable(hash),
+  head: nullable(hash),
   epoch: nullable(uint(EPOCH_MAX)),
   /** The key of this boot alone. */
   session: nullable(address),
@@ -38,12 +38,13 @@ const userDataCodec = struct({
   credits: nullable(oneOf('signed', 'host-trusted')),
 })
 
-export type UserData = Decoded<typeof userDataCodec>
+/** The version is the codec's own: a caller neither gives nor sees it. */
+export type UserData = Omit<Decoded<typeof userDataCodec>, 'v'>
 export type Role = UserData['role']
 
 /** At most USER_DATA_BYTES_MAX, whatever the fields hold. */
 export function encodeUserData(userData: UserData): Uint8Array {
-  const bytes = encodeCbor(userDataCodec.encode(userData))
+  const bytes = encodeCbor(userDataCodec.encode({ ...userData, v: USER_DATA_VERSION }))
   assert(bytes.length <= USER_DATA_BYTES_MAX, 'user_data fits into a document')
   return bytes
 }
@@ -52,8 +53,8 @@ export function encodeUserData(userData: UserData): Uint8Array {
 export function decodeUserData(bytes: Uint8Array): UserData {
   if (bytes.length > USER_DATA_BYTES_MAX)
     refuse('ATTESTATION_BINDING', `user_data of at most ${USER_DATA_BYTES_MAX} bytes`, `${bytes.length}`)
-  const userData = decodeWith(userDataCodec, readOwn(bytes), 'ATTESTATION_BINDING', 'user_data')
-  if (userData.v !== USER_DATA_VERSION) refuse('ATTESTATION_BINDING', `version ${USER_DATA_VERSION}`, `${userData.v}`)
+  const { v, ...userData } = decodeWith(userDataCodec, readOwn(bytes), 'ATTESTATION_BINDING', 'user_data')
+  if (v !== USER_DATA_VERSION) refuse('ATTESTATION_BINDING', `version ${USER_DATA_VERSION}`, `${v}`)
   return userData
 }
 
