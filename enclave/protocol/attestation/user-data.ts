@@ -38,13 +38,12 @@ const userDataCodec = struct({
   credits: nullable(oneOf('signed', 'host-trusted')),
 })
 
-/** The version is the codec's own: a caller neither gives nor sees it. */
-export type UserData = Omit<Decoded<typeof userDataCodec>, 'v'>
+export type UserData = Decoded<typeof userDataCodec>
 export type Role = UserData['role']
 
 /** At most USER_DATA_BYTES_MAX, whatever the fields hold. */
 export function encodeUserData(userData: UserData): Uint8Array {
-  const bytes = encodeCbor(userDataCodec.encode({ ...userData, v: USER_DATA_VERSION }))
+  const bytes = encodeCbor(userDataCodec.encode(userData))
   assert(bytes.length <= USER_DATA_BYTES_MAX, 'user_data fits into a document')
   return bytes
 }
@@ -53,8 +52,8 @@ export function encodeUserData(userData: UserData): Uint8Array {
 export function decodeUserData(bytes: Uint8Array): UserData {
   if (bytes.length > USER_DATA_BYTES_MAX)
     refuse('ATTESTATION_BINDING', `user_data of at most ${USER_DATA_BYTES_MAX} bytes`, `${bytes.length}`)
-  const { v, ...userData } = decodeWith(userDataCodec, readOwn(bytes), 'ATTESTATION_BINDING', 'user_data')
-  if (v !== USER_DATA_VERSION) refuse('ATTESTATION_BINDING', `version ${USER_DATA_VERSION}`, `${v}`)
+  const userData = decodeWith(userDataCodec, readOwn(bytes), 'ATTESTATION_BINDING', 'user_data')
+  if (userData.v !== USER_DATA_VERSION) refuse('ATTESTATION_BINDING', `version ${USER_DATA_VERSION}`, `${userData.v}`)
   return userData
 }
 
