@@ -38,6 +38,23 @@ export type KeyRelease = {
   ) => Soon<Uint8Array>
 }
 
+/** A key that was released, and whether its owner made it outside: then it was never only ours. */
+export type ReleasedKey = { readonly key: Uint8Array; readonly imported: boolean }
+
+/** What the role `signer` asks of a release: one key, drawn inside or brought by its owner. The core never imports [F2]. */
+export type SignerRelease = Pick<KeyRelease, 'keyId'> & {
+  /** Draws an authority key, returns its ciphertext and forgets it. */
+  readonly generateAuthority: (
+    context: KeyContext,
+    access: ReleaseAccess,
+  ) => Soon<Pick<GeneratedKeys, 'address' | 'authorityCiphertext'>>
+  /**
+   * The authority key, out of what generateAuthority gave or out of a ciphertext that the owner had KMS make of the 32
+   * bytes or their 0x-hex text, under this same context. Refuses KEY_CIPHERTEXT.
+   */
+  readonly openAuthority: (context: KeyContext, ciphertext: Uint8Array, access: ReleaseAccess) => Soon<ReleasedKey>
+}
+
 type LentByHost = {
   readonly proxy_port?: number | undefined
   readonly aws_access_key_id?: string | undefined

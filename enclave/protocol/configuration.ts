@@ -26,7 +26,7 @@ const REGION_BYTES_MAX = 32
 const KEY_VERSION_MAX = 2 ** 31 - 1
 
 /** Which KMS key releases the keys. Not part of `config`: keys may move to another region or version of the same ledger. */
-const keyReleaseCodec = struct({
+export const keyReleaseCodec = struct({
   keyId: text(KEY_ARN_BYTES_MAX, 1),
   region: text(REGION_BYTES_MAX, 1),
   keyVersion: uint(KEY_VERSION_MAX),
@@ -51,7 +51,8 @@ export function parseConfiguration(value: unknown): Configuration {
 /** arn:partition:kms:region:account:key/id. Never an alias: whoever may change an alias would choose the key [N22]. */
 const KEY_ARN = /^arn:aws(?:-cn|-us-gov)?:kms:([a-z0-9-]+):[0-9]{12}:key\/[A-Za-z0-9-]+$/
 
-function checkedTerms(terms: KeyReleaseTerms): KeyReleaseTerms {
+/** Refuses CONFIG_INVALID for an alias, and for a region that is not the key's. */
+export function checkedTerms(terms: KeyReleaseTerms): KeyReleaseTerms {
   const [, region] = KEY_ARN.exec(terms.keyId) ?? []
   if (region === undefined) refuse('CONFIG_INVALID', 'the full ARN of a KMS key as keyRelease.keyId', terms.keyId)
   if (region !== terms.region) refuse('CONFIG_INVALID', `keyRelease.region ${region}, as in the ARN`, terms.region)
