@@ -90,4 +90,15 @@ export const ATTESTATION_ERRORS = {
     action: 'Verify a fresh document in live mode; an archived verdict says nothing about the present.',
     retry: 'never',
   },
+  NSM_FAILED: {
+    meaning: 'The Nitro Security Module refused a request or answered in another form; the message has its own word.',
+    action:
+      'Look at the kernel log of the enclave; where the module stays silent, start the enclave on another instance.',
+    retry: 'later',
+  },
+  DEBUG_IMAGE: {
+    meaning: 'The enclave’s own PCR0, PCR1 or PCR2 is zero: it runs in debug mode, and a production image ends there.',
+    action: 'Start the enclave without debug mode and console.',
+    retry: 'never',
+  },
 } as const
