@@ -3,14 +3,16 @@ import { checkPhase } from './core/phases.ts'
 import { halt, type Instance } from './instance.ts'
 import { type Soon, then } from './keys/key-release.ts'
 import { adjust, drain, journalReset, setPolicy } from './methods/admin.ts'
+import { attestation } from './methods/attestation.ts'
 import { confirmPayout, prepareCommit, resignCommit } from './methods/commits.ts'
+import { configure } from './methods/configure.ts'
 import { creditBatch, creditSigned, reporter, skipSequence } from './methods/credits.ts'
 import { applyEvents } from './methods/events.ts'
 import { genesis } from './methods/genesis.ts'
 import { loadState } from './methods/load.ts'
 import { proveBalance } from './methods/proofs.ts'
 import { address, generate, provision } from './methods/provisioning.ts'
-import { ack, attestation, auditCheckpoint, auditStatus, balance, outputs, status } from './methods/reads.ts'
+import { ack, auditCheckpoint, auditStatus, balance, outputs, status } from './methods/reads.ts'
 import { rebuild } from './methods/rebuild.ts'
 import { changeRecipient, register } from './methods/registrations.ts'
 import { rotate } from './methods/rotate.ts'
@@ -26,6 +28,7 @@ type Methods = { readonly [M in MethodName]: (instance: Instance, params: Parsed
 
 const methods: Methods = {
   status,
+  configure,
   attestation,
   address,
   generate,

@@ -1,5 +1,6 @@
 /** One boot of the enclave: what it holds in memory, and how anything leaves it. */
 
+import type { Attester } from './attester.ts'
 import { assertInvariants } from './core/invariants.ts'
 import { newOutbox, type Outbox, push } from './core/outbox.ts'
 import type { Claim } from './core/settle.ts'
@@ -41,11 +42,16 @@ export type Loading = {
   records: number
 }
 
+/** `document` is null where nothing can vouch, and the digest zero. */
+export type Vouched = { readonly document: Uint8Array | null; readonly digest: Hash }
+
 export type Surroundings = {
   readonly configuration: Configuration
   readonly kms: KeyRelease
   readonly entropy: (bytes: number) => Uint8Array
   readonly clock: Clock
+  /** Absent where nothing can vouch for this boot. */
+  readonly attester?: Attester
   /** Where a bug of ours is told in full: the operator's console, never a reply. */
   readonly report: (error: unknown) => void
 }
@@ -69,6 +75,8 @@ export type Instance = Surroundings & {
   claim: Claim | undefined
   /** True once this boot signed its one Open. */
   opened: boolean
+  /** The document that vouches for the session, and its digest: what the Open names. */
+  vouched: Vouched | undefined
   /** Transactions signed for the newest sequence or session. */
   signatures: number
   checkpoint: string | undefined
@@ -99,7 +107,7 @@ export function newInstance(surroundings: Surroundings): Instance {
     ...surroundings,
     ledgerId,
     ledger,
-    imageDigest: DEVELOPMENT_IMAGE_DIGEST,
+    imageDigest: surroundings.attester?.imageDigest ?? DEVELOPMENT_IMAGE_DIGEST,
     keyContext: { ledgerId, config: configHash(configuration), role: configuration.role, keyVersion },
     session: newSessionKey(entropy),
     salt: entropy(SALT_BYTES),
@@ -113,6 +121,7 @@ export function newInstance(surroundings: Surroundings): Instance {
     rebuilding: undefined,
     claim: undefined,
     opened: false,
+    vouched: undefined,
     signatures: 0,
     checkpoint: undefined,
     snapshot: undefined,

@@ -9,6 +9,7 @@ import { type Address, toHex } from '../enclave/protocol/ids.ts'
 import type { OpenSessionResult, StatusResult } from '../enclave/protocol/method-results.ts'
 import { GENESIS_ITEMS_PER_CALL_MAX, RECORDS_PER_CALL_MAX } from '../enclave/protocol/methods.ts'
 import { type Wei, wei } from '../enclave/protocol/money.ts'
+import { keepAttestation } from './attestations.ts'
 import { openAuditLog } from './audit-log.ts'
 import { readBoot, readBoots, writeBoot } from './boot-records.ts'
 import type { AnchorFacts } from './chain.ts'
@@ -16,6 +17,7 @@ import type { Context } from './context.ts'
 import { readJsonIfThere } from './durable-file.ts'
 import { bumpedWei, feesOf, GAS_OPEN, gasLimit, maxFeeWei } from './fees.ts'
 import { readGenesisFile } from './genesis-file.ts'
+import { configureEnclave, lentForRelease } from './key-release.ts'
 import { type Candidate, planLoad, readSealed } from './load-plan.ts'
 import type { Claim } from './prefix.ts'
 import { isRebuildAsked, rebuildIsDone, rebuildLedger } from './rebuild.ts'
@@ -45,6 +47,7 @@ export async function bootEnclave(context: BootContext): Promise<StatusResult> {
     switch (status.phase) {
       case 'cold':
         await takeNextKeys(context)
+        await configureEnclave(context.enclave, context.config.enclaveConfig, status)
         await provision(context)
         break
       case 'provisioned':
@@ -76,7 +79,8 @@ export async function readKeyFile(path: string): Promise<KeyFile> {
 
 async function provision({ enclave, config }: BootContext): Promise<void> {
   const { address, ciphertext_b64, state_ciphertext_b64 } = await readKeyFile(config.paths.keyFile)
-  await enclave.call('provision', { ciphertext_b64, state_ciphertext_b64, expected_address: address })
+  const lent = await lentForRelease(config)
+  await enclave.call('provision', { ciphertext_b64, state_ciphertext_b64, expected_address: address, ...lent })
 }
 
 async function begin(context: BootContext, status: StatusResult): Promise<void> {
@@ -225,7 +229,7 @@ async function openSession(context: BootContext, status: StatusResult): Promise<
 
 type SignedOpen = { readonly result: OpenSessionResult; readonly accountNonce: number; readonly feeWei: Wei }
 
-/** 1 records, 2 boot note, 3 outbox, and only then may the caller send. */
+/** 1 records, 2 boot note, 3 attestation, 4 outbox, and only then may the caller send. */
 async function signOpen(
   context: BootContext,
   facts: AnchorFacts,
@@ -246,6 +250,7 @@ async function signOpen(
   }
   const boot = await readBoot(config.paths, session)
   if (boot !== undefined && boot.epoch === null) await writeBoot(config.paths, { ...boot, epoch: result.epoch })
+  await keepAttestation(config.paths, result)
   await outbox.append(
     { epoch: result.epoch, sequence: null },
     {

@@ -15,6 +15,9 @@ export const SETTLE_DEPTH_BLOCKS = 20
 export const PAYOUTS_PER_COMMIT_MAX = 50
 /** Sixty ticks: no honest stage misses them all, and one look takes at most a few timeouts of an endpoint. */
 export const LIVENESS_MS = 60_000
+/** The port that the original runbook gave to vsock-proxy. */
+const KMS_PROXY_PORT = 8_000
+const PORT_MAX = 65_535
 
 const address = z.string().transform((text, context): Address => {
   const known = toAddress(text)
@@ -38,6 +41,10 @@ export const HostSettings = z.strictObject({
   rpcUrls: z.array(z.url()).min(1).max(RPC_URLS_MAX),
   redisUrl: z.string().default('redis://127.0.0.1:6379'),
   enclaveEndpoint: endpoint,
+  /** `ours` starts a development enclave as a child; `none` speaks to one that the operator started, as nitro-cli does. */
+  enclaveProcess: z.enum(['ours', 'none']).default('ours'),
+  /** Where the parent's vsock-proxy carries bytes to KMS. */
+  kmsProxyPort: z.int().min(1).max(PORT_MAX).default(KMS_PROXY_PORT),
   enclaveConfig: z.string().default('enclave.json'),
   wrappingKey: z.string().default('keys/wrapping.key'),
   genesis: z.string().default('genesis.json'),

@@ -18,6 +18,7 @@ const BYTES_FIELDS: ReadonlySet<string> = new Set([
   'chunk',
   'signature',
   'proof',
+  'attestation',
 ])
 const DEPTH_MAX = 8
 

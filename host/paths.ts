@@ -13,6 +13,7 @@ export type DataPaths = {
   readonly sealed: string
   readonly audit: string
   readonly auditPending: string
+  readonly attestations: string
   readonly outbox: string
   readonly outboxArchive: string
   readonly control: string
@@ -33,6 +34,7 @@ export function pathsOf(root: string): DataPaths {
     sealed: join(root, 'sealed'),
     audit: join(root, 'audit'),
     auditPending: join(root, 'audit', 'pending'),
+    attestations: join(root, 'audit', 'attestations'),
     outbox: join(root, 'outbox'),
     outboxArchive: join(root, 'outbox', 'archive'),
     control: join(root, 'control'),

@@ -25,7 +25,7 @@ export function superviseEnclave(context: Context): Supervisor {
   const stopping = new AbortController()
   let running: EnclaveProcess | undefined
   const life = async (): Promise<void> => {
-    running = await startEnclave(context.config, context.log)
+    running = await enclaveOf(context)
     try {
       await bootEnclave(context)
       resolve()
@@ -49,6 +49,13 @@ export function superviseEnclave(context: Context): Supervisor {
     },
   }
 }
+
+/** A child of ours, or one that the operator keeps running: what is wrong with that one is said, never mended from here. */
+async function enclaveOf({ config, log }: Context): Promise<EnclaveProcess> {
+  return config.enclaveProcess === 'ours' ? startEnclave(config, log) : ELSEWHERE
+}
+
+const ELSEWHERE: EnclaveProcess = { pid: 0, ended: new Promise(() => undefined), stop: () => Promise.resolve() }
 
 async function lives(context: Context, life: () => Promise<void>, signal: AbortSignal): Promise<void> {
   let delayMs = REBOOT_DELAY_MS_MIN

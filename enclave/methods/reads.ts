@@ -20,8 +20,9 @@ export function status(instance: Instance): StatusResult {
   return {
     version: PROTOCOL_VERSION,
     phase: instance.phase,
+    configured: true,
     provisioned: keys !== undefined,
-    attestation_available: false,
+    attestation_available: instance.attester !== undefined,
     frameBytesMax: FRAME_BYTES_MAX,
     ledgerId: instance.ledgerId,
     anchor: configuration.anchor,
@@ -125,10 +126,6 @@ export function balance(instance: Instance, params: ParsedParams<'balance'>): Me
       effective_at: pending.at + RECIPIENT_CHANGE_SECONDS,
     },
   }
-}
-
-export function attestation(): never {
-  throw new CodedError('ATTESTATION_NONE', 'expected an enclave with an NSM, got a process with development keys')
 }
 
 export function outputs(instance: Instance, params: ParsedParams<'outputs'>): MethodResults['outputs'] {

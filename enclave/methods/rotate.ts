@@ -7,10 +7,11 @@ import { signerOf } from '../keys/signers.ts'
 import { encodeAnchorCall } from '../protocol/anchor.ts'
 import { rotateApprovalStruct } from '../protocol/credit.ts'
 import { rotateStruct } from '../protocol/header.ts'
-import { toHex, ZERO_HASH } from '../protocol/ids.ts'
+import { toHex } from '../protocol/ids.ts'
 import type { MethodResults } from '../protocol/method-results.ts'
 import type { ParsedParams } from '../protocol/methods.ts'
 import { typedDigest } from '../protocol/typed-data.ts'
+import { vouch } from './attestation.ts'
 import { carry } from './carry.ts'
 
 /**
@@ -22,11 +23,12 @@ export function rotate(instance: Instance, params: ParsedParams<'rotate'>): Meth
   checkFees(state, params.fees)
   const { fees, accountNonce, ...approval } = params
   checkHandover(state, approvedRotation(instance, approval), Math.max(state.at, nowSeconds(instance)))
+  const vouched = vouch(instance, state.epoch)
   const message = {
     epoch: params.epoch,
     head: state.head,
     newAuthority: params.newAuthority,
-    attestationDigest: ZERO_HASH,
+    attestationDigest: vouched.digest,
   }
   const digest = typedDigest(instance.ledger, rotateStruct(message))
   const signature = encodeSignature(sign(digest, keysOf(instance).authorityKey))
@@ -38,6 +40,7 @@ export function rotate(instance: Instance, params: ParsedParams<'rotate'>): Meth
     epoch: message.epoch,
     head: message.head,
     newAuthority: message.newAuthority,
+    attestation: vouched.document,
     phase: instance.phase,
   }
 }

@@ -138,6 +138,16 @@ export const ENCLAVE_ERRORS = {
     action: 'Provision the ciphertext that `generate` made for this very configuration.',
     retry: 'never',
   },
+  CONFIG_MISSING: {
+    meaning: 'The enclave was not told yet what it was started for.',
+    action: 'Send `configure` with the configuration of the ledger first.',
+    retry: 'later',
+  },
+  CONFIG_LOCKED: {
+    meaning: 'The enclave has another configuration, which is locked into PCR16 until it ends.',
+    action: 'Use the configuration that it has, or start another enclave.',
+    retry: 'never',
+  },
   KEY_ADDRESS: {
     meaning: 'The opened authority key does not have the expected address.',
     action: 'Compare the ciphertext and `expected_address`.',

@@ -23,6 +23,8 @@ export type SignedCall = {
 export type StatusResult = {
   readonly version: number
   readonly phase: Phase
+  /** False until the host has brought the configuration: `configure` is then the one method. */
+  readonly configured: boolean
   readonly provisioned: boolean
   readonly attestation_available: boolean
   readonly frameBytesMax: number
@@ -139,6 +141,8 @@ export type OpenSessionResult = SignedCall & {
   readonly epoch: number
   readonly head: Hash
   readonly session: Address
+  /** The document whose payload the Open names; null where nothing can vouch. The host publishes it. */
+  readonly attestation: Uint8Array | null
   readonly records: readonly ReleasedRecord[]
 }
 
@@ -217,6 +221,13 @@ type Released = { readonly records: readonly ReleasedRecord[] }
 
 export type MethodResults = {
   status: StatusResult
+  configure: {
+    readonly ledgerId: Hash
+    readonly config: Hash
+    /** What PCR16 was extended with before it was locked. */
+    readonly locked: Hash
+    readonly role: string
+  }
   attestation: { readonly document_b64: string }
   address: { readonly address: Address }
   generate: {
@@ -251,6 +262,7 @@ export type MethodResults = {
     readonly epoch: number
     readonly head: Hash
     readonly newAuthority: Address
+    readonly attestation: Uint8Array | null
     readonly phase: Phase
   }
   prepare_commit: CommitResult

@@ -54,13 +54,18 @@ const oldKeyRelease = {
   aws_session_token: shortText.optional(),
 }
 
+/** Of the one who asks; more is more than any verifier needs, and the NSM takes 512 bytes. */
+export const NONCE_BYTES_MAX = 64
+const nonce = bytes.refine((value) => value.length <= NONCE_BYTES_MAX, `expected at most ${NONCE_BYTES_MAX} bytes`)
+
 const LIVE: readonly Phase[] = ['recovering', 'active', 'halted']
 const ANY: readonly Phase[] = PHASES
 
 /** Methods of this generation: the phases that accept each, and its parameters. */
 export const METHODS = {
   status: { phases: ANY, params: nothing },
-  attestation: { phases: ANY, params: z.strictObject({ nonce: bytes.optional() }) },
+  configure: { phases: ['cold'], params: z.strictObject({ configuration: z.unknown() }) },
+  attestation: { phases: ANY, params: z.strictObject({ nonce: nonce.optional() }) },
   address: { phases: ['provisioned', ...LIVE], params: nothing },
   generate: { phases: ['cold'], params: z.strictObject(oldKeyRelease) },
   provision: {

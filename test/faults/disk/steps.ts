@@ -303,6 +303,14 @@ export const BOOT_STEPS: readonly Step[] = [
     `${ADDRESS}\\.json`,
     '"epoch":\\d',
   ),
+  whole(
+    {
+      name: 'the document that vouches for a session',
+      sources: ['host/attestations.ts keepAttestation', 'host/boot.ts signOpen'],
+    },
+    'audit/attestations/',
+    `\\d+-${ADDRESS}\\.cbor`,
+  ),
   firstLine(
     { name: 'the signed opening of a session', sources: [...OUTBOX_LINE, 'host/boot.ts signOpen'] },
     'outbox',
