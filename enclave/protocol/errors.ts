@@ -8,6 +8,7 @@ import { ENCLAVE_ERRORS } from './errors-enclave.ts'
 import { HOST_ERRORS } from './errors-host.ts'
 import { RELEASE_ERRORS } from './errors-release.ts'
 import { SIGNER_ERRORS } from './errors-signer.ts'
+import { VSOCK_ERRORS } from './errors-vsock.ts'
 
 /** What a caller may do with the same request: never, later, again byte for byte, or after reloading the enclave. */
 export type Retry = 'never' | 'later' | 'same-bytes' | 'after-reload'
@@ -21,6 +22,7 @@ export const ERRORS = {
   ...RELEASE_ERRORS,
   ...SIGNER_ERRORS,
   ...HOST_ERRORS,
+  ...VSOCK_ERRORS,
 } as const satisfies Record<string, ErrorEntry>
 export type ErrorCode = keyof typeof ERRORS
 
