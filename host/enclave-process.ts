@@ -36,6 +36,8 @@ export async function startEnclave(config: HostConfig, log: Log): Promise<Enclav
     config.enclaveConfig,
     '--wrapping-key',
     config.wrappingKey,
+    '--nsm-root',
+    join(dirname(config.wrappingKey), 'development-root'),
     '--with-parent',
   ]
   const child = spawn(process.execPath, [ENCLAVE_MAIN, ...words], { stdio: ['pipe', 'pipe', 'pipe'] })

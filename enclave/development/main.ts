@@ -2,30 +2,36 @@
 /** The enclave as a process of a development machine: its keys lie beside it, and whatever it answers is UNATTESTED. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { answerSoon } from '../dispatch.ts'
-import { newInstance } from '../instance.ts'
-import { parseConfiguration } from '../protocol/configuration.ts'
+import { answerBoot, newBoot } from '../boot.ts'
 import { CodedError } from '../protocol/errors.ts'
 import { parseStrictJson } from '../protocol/strict-json.ts'
-import { systemClock } from '../shell/clock.ts'
-import { randomBytes } from '../shell/entropy.ts'
+import { beginRole } from '../roles.ts'
 import { installFastHashes } from '../shell/fast-hashes.ts'
 import { listen } from '../shell/transport.ts'
-import { openDevelopmentKms } from './kms.ts'
+import { openParts, type PartOptions } from './parts.ts'
 
-const USAGE =
-  'usage: node enclave/development/main.ts --listen unix:///path|tcp://host:port --config FILE --wrapping-key FILE'
+const USAGE = `usage: node enclave/development/main.ts --listen unix:///path|tcp://host:port|vsock://cid:port --wrapping-key FILE
+  [--config FILE]        what it is for; otherwise it waits for configure
+  [--nsm-root FILE]      the root above its documents, made on first use; otherwise one of its own
+  [--measurements FILE]  {"pcr0", "pcr1", "pcr2"} in hex, for rehearsals; otherwise zero, as in debug mode
+  [--kms ENDPOINT --kms-ca FILE]  a stand-in of KMS behind a byte pipe, and the authority of its certificate`
 const EXIT_USAGE = 2
 const EXIT_FAILED = 1
 
+type Options = PartOptions & {
+  readonly listen: string
+  readonly config: string | undefined
+  readonly withParent: boolean
+}
+
 async function main(): Promise<void> {
   const options = readOptions()
-  const configuration = parseConfiguration(readJson(options.config))
   await installFastHashes()
-  const kms = openDevelopmentKms(options.wrappingKey, randomBytes)
-  const instance = newInstance({ configuration, kms, entropy: randomBytes, clock: systemClock, report })
-  const listener = await listen(options.listen, async (request) => answerSoon(instance, request))
-  process.stdout.write(`${JSON.stringify({ ready: true, listen: listener.endpoint, ledgerId: instance.ledgerId })}\n`)
+  const parts = await openParts(options, report)
+  const boot = newBoot((configuration) => beginRole(parts, configuration))
+  if (options.config !== undefined) boot.role = boot.begin(readJson(options.config))
+  const listener = await listen(options.listen, async (request) => answerBoot(boot, request))
+  process.stdout.write(`${JSON.stringify({ ready: true, listen: listener.endpoint })}\n`)
   const stop = (): void => void listener.close().then(() => process.exit(0))
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
@@ -36,19 +42,24 @@ function report(error: unknown): void {
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
 }
 
-function readOptions(): { listen: string; config: string; wrappingKey: string; withParent: boolean } {
+function readOptions(): Options {
   try {
     const { values } = parseArgs({
       options: {
         listen: { type: 'string' },
         config: { type: 'string' },
         'wrapping-key': { type: 'string' },
+        'nsm-root': { type: 'string' },
+        measurements: { type: 'string' },
+        kms: { type: 'string' },
+        'kms-ca': { type: 'string' },
         'with-parent': { type: 'boolean', default: false },
       },
     })
     const { listen: endpoint, config, 'wrapping-key': wrappingKey, 'with-parent': withParent } = values
-    if (endpoint !== undefined && config !== undefined && wrappingKey !== undefined)
-      return { listen: endpoint, config, wrappingKey, withParent }
+    const { 'nsm-root': nsmRoot, measurements, kms, 'kms-ca': kmsCa } = values
+    if (endpoint !== undefined && wrappingKey !== undefined && (kms === undefined) === (kmsCa === undefined))
+      return { listen: endpoint, config, wrappingKey, nsmRoot, measurements, kms, kmsCa, withParent }
   } catch {
     // An unknown option gets the same line.
   }
