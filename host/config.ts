@@ -41,6 +41,8 @@ export const HostSettings = z.strictObject({
   rpcUrls: z.array(z.url()).min(1).max(RPC_URLS_MAX),
   redisUrl: z.string().default('redis://127.0.0.1:6379'),
   enclaveEndpoint: endpoint,
+  /** The signer, where one runs beside the ledger: the api asks it for its address and documents, nothing else. */
+  signerEndpoint: endpoint.optional(),
   /** `ours` starts a development enclave as a child; `none` speaks to one that the operator started, as nitro-cli does. */
   enclaveProcess: z.enum(['ours', 'none']).default('ours'),
   /** Where the parent's vsock-proxy carries bytes to KMS. */
@@ -106,6 +108,7 @@ export const ENVIRONMENT: {
   ANCHORHOLD_ANCHOR: { key: 'anchor', kind: 'text' },
   ANCHORHOLD_REDIS_URL: { key: 'redisUrl', kind: 'text' },
   ANCHORHOLD_ENCLAVE: { key: 'enclaveEndpoint', kind: 'text' },
+  ANCHORHOLD_SIGNER: { key: 'signerEndpoint', kind: 'text' },
   ANCHORHOLD_JOURNAL: { key: 'journal', kind: 'text' },
   ANCHORHOLD_PAYOUT_INTERVAL_MS: { key: 'payoutIntervalMs', kind: 'number' },
   ANCHORHOLD_PAYOUTS_MIN: { key: 'payoutsMin', kind: 'number' },

@@ -139,4 +139,71 @@ export const HOST_ERRORS = {
     action: 'Ask for a fresh one; keep this one as evidence.',
     retry: 'never',
   },
+  // Over HTTP
+  REQUEST_INVALID: {
+    meaning: 'A request does not have the form of its route.',
+    action: 'Compare it with /api/openapi.json; the message names the field.',
+    retry: 'never',
+  },
+  ROUTE_UNKNOWN: {
+    meaning: 'There is no such route, or not by this method.',
+    action: 'See the routes in /api/openapi.json.',
+    retry: 'never',
+  },
+  TOKEN_MISSING: {
+    meaning: 'The route needs an access token, and none that is known came with the request.',
+    action: 'Send it as `Authorization: Bearer TOKEN`; who runs the host gives out tokens.',
+    retry: 'never',
+  },
+  TOKEN_FORBIDS: {
+    meaning: "The token is one of a viewer's, and the route is for admins.",
+    action: 'Use the token of an admin.',
+    retry: 'never',
+  },
+  TOKEN_WEAK: {
+    meaning: 'An access token of the configuration is empty, short, doubled, or lies in a file that others may read.',
+    action: 'Draw each token from 32 random bytes, keep the files at mode 600, and start again.',
+    retry: 'never',
+  },
+  RATE_LIMITED: {
+    meaning: 'More requests came from this address than it may send.',
+    action: 'Wait as long as `Retry-After` says.',
+    retry: 'later',
+  },
+  NONCES_SPENT: {
+    meaning:
+      'No further document for a nonce of its own is made now: the enclave is not there for strangers to be busy with.',
+    action: 'Use the kept document, or let the nonce share one document with others: both are in the header `Link`.',
+    retry: 'later',
+  },
+  DOCUMENT_NONE: {
+    meaning: 'No attestation document is kept yet, or the newest one is too old to be handed out.',
+    action: 'Ask again in some seconds; if that stays, see the log of the api.',
+    retry: 'later',
+  },
+  SIGNER_NONE: {
+    meaning: 'No signer belongs to this host.',
+    action: 'Ask the ledger’s enclave under /api/tee/core, or set `signerEndpoint` in host.json.',
+    retry: 'never',
+  },
+  API_FAILED: {
+    meaning: 'A bug of ours in the api.',
+    action: 'See the log of the api and report it; the ledger is not affected.',
+    retry: 'later',
+  },
+  AWS_CREDENTIALS: {
+    meaning: 'Neither the environment nor the metadata service of the instance gives credentials of AWS.',
+    action: 'Set both variables, or give the instance a role and IMDSv2; the message says which of them failed.',
+    retry: 'later',
+  },
+  KEY_OPEN: {
+    meaning: 'Somebody outside the enclave got past the policy of the KMS key.',
+    action: 'Put a policy on the key that `anchorhold kms lint` lets pass, find out who changed it, rotate the authority.',
+    retry: 'later',
+  },
+  CANARY_BLIND: {
+    meaning: 'A canary could not find out whether the KMS key is closed to it.',
+    action: 'Correct what the message names: credentials, region, key, ciphertext or the way to KMS.',
+    retry: 'later',
+  },
 } as const
