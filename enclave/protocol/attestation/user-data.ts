@@ -9,7 +9,7 @@ import { assert, CodedError, isCoded, refuse } from '../errors.ts'
 import { keccak256 } from '../hash.ts'
 import { EPOCH_MAX } from '../header.ts'
 import { fromHex, type Hash, toHash } from '../ids.ts'
-import { concatBytes } from '../words.ts'
+import { bytesEqual, concatBytes } from '../words.ts'
 import { readEnvelope } from './envelope.ts'
 import { SHA384_BYTES, sha384 } from './p384.ts'
 
@@ -54,6 +54,8 @@ export function decodeUserData(bytes: Uint8Array): UserData {
     refuse('ATTESTATION_BINDING', `user_data of at most ${USER_DATA_BYTES_MAX} bytes`, `${bytes.length}`)
   const userData = decodeWith(userDataCodec, readOwn(bytes), 'ATTESTATION_BINDING', 'user_data')
   if (userData.v !== USER_DATA_VERSION) refuse('ATTESTATION_BINDING', `version ${USER_DATA_VERSION}`, `${userData.v}`)
+  // Bytes and their hex text decode to one value; only the former is written.
+  if (!bytesEqual(encodeUserData(userData), bytes)) refuse('ATTESTATION_BINDING', 'the deterministic form', 'another')
   return userData
 }
 
