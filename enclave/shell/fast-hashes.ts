@@ -7,18 +7,20 @@ import { createKeccak } from 'hash-wasm'
 import { assert } from '../protocol/errors.ts'
 import { type HashFunction, installHashes } from '../protocol/hash.ts'
 import { HASH_BYTES, toHex } from '../protocol/ids.ts'
+import { installFastP384 } from './fast-p384.ts'
 
 const KECCAK_BITS = 256
 /** keccak-256 and SHA-256 of no bytes: a build that computes anything else must not hash money. */
 const KECCAK_OF_NOTHING = '0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470'
 const SHA256_OF_NOTHING = '0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
-/** Installs both, after checking them against known answers. */
+/** Installs both, and what attestation documents are signed with, after checking all against known answers. */
 export async function installFastHashes(): Promise<void> {
   const keccak256 = await wasmKeccak256()
   assert(toHex(keccak256(new Uint8Array(0))) === KECCAK_OF_NOTHING, 'the fast keccak-256 gives the known answer')
   assert(toHex(opensslSha256(new Uint8Array(0))) === SHA256_OF_NOTHING, 'the fast SHA-256 gives the known answer')
   installHashes({ keccak256, sha256: opensslSha256 })
+  installFastP384()
 }
 
 /** One instance serves all calls: it is started anew by each, and no call can interrupt another. */
