@@ -1,0 +1,181 @@
+/**
+ * TLS to KMS that ends in here. Nothing in an answer of KMS is signed by KMS, so who answers is proven by the connection
+ * alone: certificates that Amazon's own roots vouch for, judged at the trusted time. The host carries the bytes [N21].
+ */
+import { createHash, X509Certificate } from 'node:crypto'
+import { Agent, type AgentOptions } from 'node:https'
+import type { Duplex } from 'node:stream'
+import { connect, rootCertificates, type TLSSocket } from 'node:tls'
+import { CodedError } from '../protocol/errors.ts'
+import type { Clock } from './clock.ts'
+
+/** One byte stream to the endpoint of KMS: AF_VSOCK to the parent in production. Rejects where there is none. */
+export type OpenPipe = () => Promise<Duplex>
+
+export type KmsTlsOptions = {
+  readonly region: string
+  /** Certificates in PEM, no others vouch for KMS: `amazonRoots()` in production. */
+  readonly roots: readonly string[]
+  readonly clock: Clock
+  readonly openPipe: OpenPipe
+}
+
+/** From asking for a pipe to the end of the handshake. */
+export const KMS_CONNECT_TIMEOUT_MS = 10_000
+/** A connection serves the two calls of `generate` one after the other. */
+const CONNECTIONS_MAX = 1
+/** Leaf, two or three CAs, a root. */
+const CHAIN_CERTIFICATES_MAX = 8
+const MS_PER_SECOND = 1_000
+
+/** SHA-256 of the DER of each root that Amazon Trust Services names for its endpoints. */
+const AMAZON_ROOTS: readonly { readonly name: string; readonly sha256: string }[] = [
+  { name: 'Amazon Root CA 1', sha256: '8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e' },
+  { name: 'Amazon Root CA 2', sha256: '1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4' },
+  { name: 'Amazon Root CA 3', sha256: '18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4' },
+  { name: 'Amazon Root CA 4', sha256: 'e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092' },
+  {
+    name: 'Starfield Services Root CA - G2',
+    sha256: '568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5',
+  },
+]
+
+/** Amazon's roots in PEM, out of the list that Node is built with. Refuses KMS_ROOTS when one is missing there. */
+export function amazonRoots(bundled: readonly string[] = rootCertificates): readonly string[] {
+  const found = new Map(bundled.map((pem) => [sha256Of(pem), pem]))
+  return AMAZON_ROOTS.map(({ name, sha256 }) => {
+    const pem = found.get(sha256)
+    if (pem === undefined) throw new CodedError('KMS_ROOTS', `expected ${name} (SHA-256 ${sha256}) in Node, got none`)
+    return pem
+  })
+}
+
+function sha256Of(pem: string): string {
+  return createHash('sha256').update(new X509Certificate(pem).raw).digest('hex')
+}
+
+/** The endpoint's name, which its certificate has to carry. */
+export function kmsHost(region: string): string {
+  return `kms.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`
+}
+
+/** An agent whose every connection is TLS to KMS over a pipe; whatever host and port a request names. */
+export function kmsAgent(options: KmsTlsOptions): Agent {
+  return new KmsAgent(options)
+}
+
+class KmsAgent extends Agent {
+  readonly #options: KmsTlsOptions
+
+  constructor(options: KmsTlsOptions) {
+    // A resumed session shows no certificates, so none is kept.
+    super({ keepAlive: true, maxSockets: CONNECTIONS_MAX, maxCachedSessions: 0 })
+    this.#options = options
+  }
+
+  override createConnection(_options: AgentOptions, told: (error: Error | null, stream: Duplex) => void): undefined {
+    // On a failure the stream is never looked at, but the type wants one.
+    const failed = (error: Error): void => told(error, undefined as unknown as Duplex)
+    connectTls(this.#options).then((socket) => told(null, socket), failed)
+    return undefined
+  }
+}
+
+/** Refuses KMS_UNREACHABLE where no pipe opens or the handshake takes too long, and KMS_TLS where it fails. */
+async function connectTls(options: KmsTlsOptions): Promise<TLSSocket> {
+  const deadline = AbortSignal.timeout(KMS_CONNECT_TIMEOUT_MS)
+  const pipe = await openWithin(options.openPipe, deadline)
+  const socket = startTls(options, pipe)
+  // Whatever ends the one ends the other; an error of a pipe whose TLS is gone has nobody left to tell.
+  pipe.on('error', () => socket.destroy())
+  socket.once('close', () => pipe.destroy())
+  try {
+    await shaken(socket, deadline)
+    refuseOutOfTime(socket, options.clock.unixSeconds())
+    return socket
+  } catch (error) {
+    socket.on('error', () => undefined).destroy()
+    throw error
+  }
+}
+
+async function openWithin(openPipe: OpenPipe, deadline: AbortSignal): Promise<Duplex> {
+  const opening = openPipe()
+  try {
+    return await Promise.race([opening, refusedBy(deadline)])
+  } catch (cause) {
+    opening.then(
+      (late) => late.destroy(),
+      () => undefined,
+    )
+    throw unreachable('a byte pipe to KMS', cause)
+  }
+}
+
+/** Everything that TLS takes from defaults or the environment is said here. */
+function startTls({ region, roots }: KmsTlsOptions, pipe: Duplex): TLSSocket {
+  return connect({
+    socket: pipe,
+    servername: kmsHost(region),
+    ca: [...roots],
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    rejectUnauthorized: true,
+  })
+}
+
+function shaken(socket: TLSSocket, deadline: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => reject(unreachable('a TLS handshake', deadline.reason))
+    const failed = (cause: unknown): void => reject(tlsRefusal(cause))
+    const closed = (): void => failed(new Error('the other end closed'))
+    const settle = (): void => {
+      deadline.removeEventListener('abort', late)
+      socket.off('error', failed).off('close', closed)
+    }
+    deadline.addEventListener('abort', late)
+    socket.once('error', failed).once('close', closed)
+    socket.once('secureConnect', () => {
+      settle()
+      resolve()
+    })
+  })
+}
+
+/**
+ * OpenSSL judged the dates by the kernel's clock, which boot sets from the NSM. That this is so is not taken on trust: a
+ * host that got at the kernel's clock would have an expired certificate accepted [N25].
+ */
+function refuseOutOfTime(socket: TLSSocket, nowSeconds: number): void {
+  const nowMs = nowSeconds * MS_PER_SECOND
+  let certificate = socket.getPeerX509Certificate()
+  if (certificate === undefined) throw new CodedError('KMS_TLS', 'expected certificates of KMS, got none')
+  for (let depth = 0; certificate !== undefined && depth < CHAIN_CERTIFICATES_MAX; depth++) {
+    const { subject, validFromDate, validToDate } = certificate
+    if (!(validFromDate.getTime() <= nowMs && nowMs <= validToDate.getTime())) {
+      const span = `${validFromDate.toISOString()} to ${validToDate.toISOString()}`
+      const now = new Date(nowMs).toISOString()
+      throw new CodedError('KMS_TLS', `expected a certificate that is valid at ${now}, got ${subject} from ${span}`)
+    }
+    certificate = certificate.issuerCertificate
+  }
+}
+
+function tlsRefusal(cause: unknown): CodedError {
+  const { code, message } = cause as NodeJS.ErrnoException
+  const got = code === undefined ? message : `${code}: ${message}`
+  return new CodedError('KMS_TLS', `expected TLS that ends at KMS, got ${got}`, { cause })
+}
+
+function unreachable(expected: string, cause: unknown): CodedError {
+  const got = cause instanceof Error ? cause.message : String(cause)
+  return new CodedError('KMS_UNREACHABLE', `expected ${expected}, got ${got}`, { cause })
+}
+
+function refusedBy(deadline: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const late = (): void => reject(deadline.reason)
+    if (deadline.aborted) late()
+    else deadline.addEventListener('abort', late, { once: true })
+  })
+}
