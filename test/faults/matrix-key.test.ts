@@ -49,7 +49,7 @@ describe('an enclave that draws its key on a disk that fails', function () {
   function start(order?: Order) {
     rmSync(join(root, 'enclave.sock'), { force: true })
     const options = ['--listen', endpoint(), '--config', join(root, 'enclave.json'), '--wrapping-key', keyFile()]
-    return onLyingDisk(root, [join(ROOT, 'enclave', 'main.ts'), ...options], order)
+    return onLyingDisk(root, [join(ROOT, 'enclave', 'development', 'main.ts'), ...options], order)
   }
 
   async function strike(fault: Fault): Promise<void> {
