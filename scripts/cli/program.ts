@@ -6,12 +6,14 @@ import type { Context } from '../../host/context.ts'
 import { STAGES } from '../../queues/names.ts'
 import type { ImportOptions } from '../import/import.ts'
 import { type Answer, EXIT_FAILED, EXIT_OK, EXIT_USAGE, jsonOf, type Terminal } from './answer.ts'
+import { addApi } from './api.ts'
 import { addAuthority } from './authority-words.ts'
 import { answering, type Flags, type Run, show, withData, withJson } from './command.ts'
 import { configAnswer } from './config-check.ts'
 import { dataDirOf } from './context.ts'
 import { doctorAnswer } from './doctor.ts'
 import { importAnswer } from './import.ts'
+import { addKms } from './kms-words.ts'
 import { balanceAnswer, lagAnswer, statusAnswer } from './look.ts'
 import { payoutAnswer } from './payout.ts'
 import { passOn, runEnclave } from './processes.ts'
@@ -70,11 +72,13 @@ function describe(run: Run): Command {
     .enablePositionalOptions()
     .addHelpText('after', EXIT_CODES)
   addProcesses(program, run)
+  addApi(program, run)
   addLooks(program, run)
   addSteering(program, run)
   addCalls(program, run)
   addImport(program, run)
   addAuthority(program, run)
+  addKms(program, run)
   return program
 }
 

@@ -1,0 +1,51 @@
+/** The encryption context of a ledger's keys, as its enclave builds it from the configuration that is locked into it. */
+import { type Configuration, configHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
+import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
+import { parseStrictJson } from '../../enclave/protocol/strict-json.ts'
+import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
+import type { ContextValues } from './policy.ts'
+
+const CONFIGURATION_BYTES_MAX = 65_536
+const KEY_VERSION_MAX = 2 ** 31 - 1
+const HASH = /^0x[0-9a-f]{64}$/
+/** The two keys of a ledger that lie under KMS. */
+const PURPOSES = ['authority', 'state']
+
+/** A configuration file of an enclave. Refuses CONFIG_INVALID. */
+export function readConfiguration(bytes: Uint8Array): Configuration {
+  const read = parseStrictJson(bytes, { bytesMax: CONFIGURATION_BYTES_MAX })
+  if (read.kind !== 'object')
+    throw new CodedError(
+      'CONFIG_INVALID',
+      `expected the configuration of an enclave as a JSON object, got ${read.kind}`,
+    )
+  return parseConfiguration(read.value)
+}
+
+/** All five values of one ledger; the key version is the configuration's unless others are given, as during a rotation. */
+export function contextOf(configuration: Configuration, keyVersions: readonly string[]): ContextValues {
+  const { role, keyRelease } = configuration
+  const configured = keyRelease === undefined ? [] : [keyRelease.keyVersion.toString()]
+  const versions = keyVersions.length > 0 ? keyVersions.map(requireKeyVersion) : configured
+  return {
+    ledger: [ledgerIdOf(configuration)],
+    config: [configHash(configuration)],
+    role: [role],
+    purpose: PURPOSES,
+    ...(versions.length > 0 ? { keyVersion: versions } : {}),
+  }
+}
+
+/** Where only the hash of the configuration is known. Refuses CONFIG_INVALID. */
+export function contextOfHash(config: string, keyVersions: readonly string[]): ContextValues {
+  if (!HASH.test(config)) refuse('CONFIG_INVALID', 'config as 0x and 64 lower-case hex digits', config)
+  const versions = keyVersions.map(requireKeyVersion)
+  return { config: [config], purpose: PURPOSES, ...(versions.length > 0 ? { keyVersion: versions } : {}) }
+}
+
+function requireKeyVersion(text: string): string {
+  const value = /^(0|[1-9][0-9]{0,9})$/.test(text) ? Number.parseInt(text, 10) : undefined
+  if (value === undefined || value > KEY_VERSION_MAX)
+    refuse('CONFIG_INVALID', `a key version from 0 to ${KEY_VERSION_MAX}`, text)
+  return text
+}
