@@ -3,7 +3,7 @@
  * wrong answer is a failure with a name all the same, since keys and time rest on what is read here.
  */
 import { type CborInput, encodeCbor } from '../protocol/cbor.ts'
-import { CodedError } from '../protocol/errors.ts'
+import { CodedError, isCoded } from '../protocol/errors.ts'
 import {
   type NsmDescription,
   type PcrState,
@@ -75,6 +75,7 @@ function callDevice(device: NsmDevice, request: Uint8Array): Uint8Array {
   try {
     return device(request)
   } catch (cause) {
+    if (isCoded(cause, 'NSM_FAILED')) throw cause
     const got = cause instanceof Error ? cause.message : String(cause)
     throw new CodedError('NSM_FAILED', `expected an answer of the NSM device, got ${got}`, { cause })
   }
