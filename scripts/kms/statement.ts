@@ -30,6 +30,8 @@ const POLICY_ELEMENTS = new Set(['Version', 'Id', 'Statement'])
 const NOT_ELEMENTS = ['NotAction', 'NotPrincipal', 'NotResource'] as const
 const ELEMENTS = new Set(['Sid', 'Effect', 'Principal', 'Action', 'Resource', 'Condition', ...NOT_ELEMENTS])
 const EVERYTHING = ['*']
+/** A misspelt action of a Deny denies nothing. */
+const ACTION_FORM = /^(\*|kms:[a-z*?]+)$/i
 
 export function readKeyPolicy(bytes: Uint8Array): ReadPolicy {
   const read = parseStrictJson(bytes, { bytesMax: POLICY_BYTES_MAX })
@@ -97,7 +99,8 @@ function readPrincipals(value: JsonValue | undefined, note: Note): readonly stri
 
 function readActions(value: JsonValue | undefined, note: Note): readonly string[] {
   const actions = texts(value)
-  if (actions === undefined) note('ELEMENT_FORM', `Action ${quoted(value)}`)
+  if (actions === undefined || !actions.every((action) => ACTION_FORM.test(action)))
+    note('ELEMENT_FORM', `Action ${quoted(value)}`)
   return actions ?? EVERYTHING
 }
 
