@@ -18,11 +18,13 @@ export type Boot = {
    * another one was locked before.
    */
   readonly begin: (configuration: unknown) => Role
+  /** The signer whose first `generate` or `provision` says what it is for, as its original clients do. */
+  readonly beginSigner: () => Role
   role: Role | undefined
 }
 
-export function newBoot(begin: Boot['begin']): Boot {
-  return { begin, role: undefined }
+export function newBoot(ways: Pick<Boot, 'begin' | 'beginSigner'>): Boot {
+  return { ...ways, role: undefined }
 }
 
 /** The reply to a request's bytes. Never throws. */
@@ -37,14 +39,20 @@ function answerUnconfigured(boot: Boot, request: Uint8Array): Soon<Uint8Array> {
     encoding = decoded.encoding
     const { method, params } = decoded
     if (method === 'status') return encodeMessage({ result: UNCONFIGURED }, encoding)
-    if (method !== 'configure') refuse('CONFIG_MISSING', 'configure before anything else', method.slice(0, NAME_SHOWN))
-    boot.role = boot.begin(params['configuration'])
+    boot.role = roleFor(boot, method, params)
     return boot.role(request)
   } catch (error) {
     return encodeMessage({ error: told(error) }, encoding)
   }
 }
 
+function roleFor(boot: Boot, method: string, params: Message): Role {
+  if (method === 'configure') return boot.begin(params['configuration'])
+  if (PROVISIONING.has(method) && params['chain_id'] !== undefined) return boot.beginSigner()
+  return refuse('CONFIG_MISSING', 'configure before anything else', method.slice(0, NAME_SHOWN))
+}
+
+const PROVISIONING: ReadonlySet<string> = new Set(['generate', 'provision'])
 const NAME_SHOWN = 64
 const UNCONFIGURED: Message = {
   version: PROTOCOL_VERSION,

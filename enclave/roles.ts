@@ -1,15 +1,22 @@
 /** From a configuration to an enclave that answers for it. What differs on a development machine comes in as parts. */
 import type { Attester } from './attester.ts'
-import { lockConfiguration, type Role } from './boot.ts'
+import { type Boot, lockConfiguration, newBoot, type Role } from './boot.ts'
 import { answerSoon } from './dispatch.ts'
 import { newInstance } from './instance.ts'
-import type { KeyRelease } from './keys/key-release.ts'
+import type { KeyRelease, SignerRelease } from './keys/key-release.ts'
 import type { Entropy } from './keys/session-key.ts'
 import { pcr16Of } from './protocol/attestation/user-data.ts'
 import { type KeyReleaseTerms, lockedHash, parseConfiguration } from './protocol/configuration.ts'
 import { fromHex, type Hash } from './protocol/ids.ts'
+import {
+  parseSignerConfiguration,
+  type SignerConfiguration,
+  signerLockedHash,
+} from './protocol/signer-configuration.ts'
 import type { Clock } from './shell/clock.ts'
 import type { Nsm } from './shell/nsm.ts'
+import { answerSigner } from './signer/dispatch.ts'
+import { newSigner } from './signer/signer.ts'
 
 export type Parts = {
   readonly nsm: Nsm
@@ -21,17 +28,41 @@ export type Parts = {
   readonly clock: Clock
   /** Refuses CONFIG_INVALID where these terms cannot be met on this machine. */
   readonly releaseOf: (terms: KeyReleaseTerms | undefined) => KeyRelease
+  readonly signerReleaseOf: (terms: KeyReleaseTerms | undefined) => SignerRelease
   readonly report: (error: unknown) => void
 }
 
+export function newBootOf(parts: Parts): Boot {
+  return newBoot({ begin: (given) => beginRole(parts, given), beginSigner: () => beginSigner(parts) })
+}
+
 /** Judges the configuration, locks it into PCR16, and draws the session key. Refuses CONFIG_INVALID, CONFIG_LOCKED, NSM_FAILED. */
-export function beginRole(parts: Parts, given: unknown): Role {
+function beginRole(parts: Parts, given: unknown): Role {
+  if (isSigner(given)) return beginSigner(parts, parseSignerConfiguration(given))
   const configuration = parseConfiguration(given)
   const kms = parts.releaseOf(configuration.keyRelease)
   lock(parts.nsm, lockedHash(configuration))
   const { entropy, clock, report } = parts
   const instance = newInstance({ configuration, kms, entropy, clock, report, attester: attesterOf(parts) })
   return (request) => answerSoon(instance, request)
+}
+
+function isSigner(given: unknown): boolean {
+  return typeof given === 'object' && given !== null && 'role' in given && given.role === 'signer'
+}
+
+/** The signer locks its configuration itself, before its first question to KMS: it may learn it with that very request. */
+function beginSigner(parts: Parts, configuration?: SignerConfiguration): Role {
+  const signer = newSigner({
+    ...(configuration === undefined ? {} : { configuration }),
+    begin: (fixed) => {
+      lock(parts.nsm, signerLockedHash(fixed))
+      return parts.signerReleaseOf(fixed.keyRelease)
+    },
+    document: attesterOf(parts).document,
+    report: parts.report,
+  })
+  return (request) => answerSigner(signer, request)
 }
 
 function lock(nsm: Nsm, name: Hash): void {

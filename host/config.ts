@@ -6,6 +6,7 @@ import { CodedError } from '../enclave/protocol/errors.ts'
 import { type Address, toAddress } from '../enclave/protocol/ids.ts'
 import { SHARDS_MAX } from '../queues/jobs.ts'
 import { STALLED_INTERVAL_MS } from '../queues/options.ts'
+import { readEnclaveEndpoint } from './enclave-endpoint.ts'
 import { type DataPaths, inData, pathsOf } from './paths.ts'
 
 export const RPC_URLS_MAX = 8
@@ -25,7 +26,8 @@ const address = z.string().transform((text, context): Address => {
   context.addIssue('expected an address: 0x and 40 hex digits')
   return z.NEVER
 })
-const endpoint = z.string().regex(/^(unix:\/\/\/.+|tcp:\/\/[^/]+:\d+)$/, 'expected unix:///path or tcp://host:port')
+const ENDPOINT_FORMS = 'expected unix:///path, tcp://host:port or vsock://cid:port'
+const endpoint = z.string().refine((text) => readEnclaveEndpoint(text) !== undefined, ENDPOINT_FORMS)
 const finality = z.union([z.literal('finalized'), z.strictObject({ depthBlocks: z.int().min(0).max(100_000) })])
 const spanMs = z.int().min(0).max(31_536_000_000)
 
@@ -74,6 +76,11 @@ export type HostSettings = z.infer<typeof HostSettings>
 
 /** Settings with every path absolute. */
 export type HostConfig = HostSettings & { readonly paths: DataPaths }
+
+/** What this process was started with, for those who read it under names that are not ours. */
+export function ownEnvironment(): Environment {
+  return process.env
+}
 
 type Environment = { readonly [name: string]: string | undefined }
 

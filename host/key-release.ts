@@ -5,7 +5,8 @@ import { CodedError } from '../enclave/protocol/errors.ts'
 import type { StatusResult } from '../enclave/protocol/method-results.ts'
 import type { Params } from '../enclave/protocol/methods.ts'
 import { parseStrictJson } from '../enclave/protocol/strict-json.ts'
-import type { HostConfig } from './config.ts'
+import { awsCredentials } from './aws-credentials.ts'
+import { type HostConfig, ownEnvironment } from './config.ts'
 import type { EnclaveClient } from './enclave-client.ts'
 
 /** Tells an enclave that was started without a configuration what it is for. Refuses CONFIG_INVALID, CONFIG_LOCKED. */
@@ -26,7 +27,7 @@ type Lent = Pick<
 export async function lentForRelease(config: HostConfig): Promise<Lent> {
   const { keyRelease } = parseConfiguration(await readConfiguration(config.enclaveConfig))
   if (keyRelease === undefined) return {}
-  const { accessKeyId, secretAccessKey, sessionToken } = await readAwsCredentials()
+  const { accessKeyId, secretAccessKey, sessionToken } = await awsCredentials(ownEnvironment())
   return {
     region: keyRelease.region,
     key_id: keyRelease.keyId,
@@ -49,16 +50,4 @@ async function bytesOf(path: string): Promise<Uint8Array> {
   } catch (cause) {
     throw new CodedError('CONFIG_INVALID', `expected the enclave's configuration in ${path}`, { cause })
   }
-}
-
-/** From the environment, as every tool of AWS reads it. */
-async function readAwsCredentials() {
-  const {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_SESSION_TOKEN: sessionToken,
-  } = process.env
-  if (accessKeyId === undefined || secretAccessKey === undefined)
-    throw new CodedError('CONFIG_INVALID', 'expected AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY')
-  return { accessKeyId, secretAccessKey, sessionToken }
 }

@@ -2,15 +2,16 @@
 /** The enclave as a process of a development machine: its keys lie beside it, and whatever it answers is UNATTESTED. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { answerBoot, newBoot } from '../boot.ts'
+import { answerBoot } from '../boot.ts'
 import { CodedError } from '../protocol/errors.ts'
 import { parseStrictJson } from '../protocol/strict-json.ts'
-import { beginRole } from '../roles.ts'
+import { newBootOf } from '../roles.ts'
 import { installFastHashes } from '../shell/fast-hashes.ts'
 import { listen } from '../shell/transport.ts'
 import { openParts, type PartOptions } from './parts.ts'
 
 const USAGE = `usage: node enclave/development/main.ts --listen unix:///path|tcp://host:port|vsock://cid:port --wrapping-key FILE
+  [--peer-cid NUMBER]    who may enter by vsock: 2 in a guest of QEMU; otherwise the parent's, 3
   [--config FILE]        what it is for; otherwise it waits for configure
   [--nsm-root FILE]      the root above its documents, made on first use; otherwise one of its own
   [--measurements FILE]  {"pcr0", "pcr1", "pcr2"} in hex, for rehearsals; otherwise zero, as in debug mode
@@ -20,6 +21,7 @@ const EXIT_FAILED = 1
 
 type Options = PartOptions & {
   readonly listen: string
+  readonly peerCid: number | undefined
   readonly config: string | undefined
   readonly withParent: boolean
 }
@@ -28,9 +30,9 @@ async function main(): Promise<void> {
   const options = readOptions()
   await installFastHashes()
   const parts = await openParts(options, report)
-  const boot = newBoot((configuration) => beginRole(parts, configuration))
+  const boot = newBootOf(parts)
   if (options.config !== undefined) boot.role = boot.begin(readJson(options.config))
-  const listener = await listen(options.listen, async (request) => answerBoot(boot, request))
+  const listener = await listen(options.listen, async (request) => answerBoot(boot, request), {}, options.peerCid)
   process.stdout.write(`${JSON.stringify({ ready: true, listen: listener.endpoint })}\n`)
   const stop = (): void => void listener.close().then(() => process.exit(0))
   process.on('SIGTERM', stop)
@@ -47,6 +49,7 @@ function readOptions(): Options {
     const { values } = parseArgs({
       options: {
         listen: { type: 'string' },
+        'peer-cid': { type: 'string' },
         config: { type: 'string' },
         'wrapping-key': { type: 'string' },
         'nsm-root': { type: 'string' },
@@ -57,9 +60,10 @@ function readOptions(): Options {
       },
     })
     const { listen: endpoint, config, 'wrapping-key': wrappingKey, 'with-parent': withParent } = values
+    const peerCid = values['peer-cid'] === undefined ? undefined : Number.parseInt(values['peer-cid'], 10)
     const { 'nsm-root': nsmRoot, measurements, kms, 'kms-ca': kmsCa } = values
     if (endpoint !== undefined && wrappingKey !== undefined && (kms === undefined) === (kmsCa === undefined))
-      return { listen: endpoint, config, wrappingKey, nsmRoot, measurements, kms, kmsCa, withParent }
+      return { listen: endpoint, peerCid, config, wrappingKey, nsmRoot, measurements, kms, kmsCa, withParent }
   } catch {
     // An unknown option gets the same line.
   }
