@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { encodeFunctionData, type Hex, parseEventLogs } from 'viem'
 import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { genesisHash } from '../../enclave/protocol/configuration.ts'
-import { type Address, toHex } from '../../enclave/protocol/ids.ts'
+import { type Address, type Hash, toHex } from '../../enclave/protocol/ids.ts'
 import type { CommitResult, SignedCall } from '../../enclave/protocol/method-results.ts'
 import { wei } from '../../enclave/protocol/money.ts'
 import type { Policy } from '../../enclave/protocol/policy.ts'
@@ -219,6 +219,14 @@ export class Stage {
     return moved
       .filter(({ args }) => lower(args.recipient) === recipient)
       .reduce((sum, { args }) => sum + args.amount, 0n)
+  }
+
+  /** What the anchor's event says of the document behind a session. */
+  async sessionDigest(epoch: number): Promise<Hash | undefined> {
+    const filter = { address: this.anchor, fromBlock: '0x0', toBlock: 'latest' }
+    const logs = (await this.node.request('eth_getLogs', filter)) as never[]
+    const opened = parseEventLogs({ abi: ANCHOR_ABI, logs, eventName: 'SessionOpened', args: { epoch } })
+    return opened.at(-1)?.args.attestationDigest as Hash | undefined
   }
 
   recipientOf(id: string): Address {
