@@ -3,7 +3,7 @@
  * A connection that breaks fails everything in flight with ENCLAVE_GONE: whether a call took effect is then unknown, so
  * only calls that may be repeated are (SAFE); for the others the worker looks at `status` and decides anew.
  */
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import {
   type CircuitBreakerPolicy,
   ConsecutiveBreaker,
@@ -19,6 +19,7 @@ import { CodedError, ERRORS, type ErrorCode, isCoded } from '../enclave/protocol
 import { decodeMessage, encodeFrame, encodeMessage, FrameReader } from '../enclave/protocol/frame.ts'
 import type { MethodResults } from '../enclave/protocol/method-results.ts'
 import type { MethodName, Params } from '../enclave/protocol/methods.ts'
+import { connectEndpoint, type EnclaveEndpoint, parseEnclaveEndpoint } from './enclave-endpoint.ts'
 import { parseResult } from './enclave-results.ts'
 
 export type EnclaveClient = {
@@ -50,14 +51,9 @@ const SAFE: ReadonlySet<MethodName> = new Set([
   'apply_events',
 ])
 
-/** The socket library throws on a larger one, and without a code. */
-const PORT_MAX = 65_535
-
-type Endpoint = { readonly path: string } | { readonly host: string; readonly port: number }
-
-/** `endpoint` is unix:///path or tcp://host:port. Connects on the first call, and again after a break. */
+/** `endpoint` is unix:///path, tcp://host:port or vsock://cid:port. Connects on the first call, and again after a break. */
 export function openEnclaveClient(endpoint: string): EnclaveClient {
-  const lane = new Lane(parseEndpoint(endpoint))
+  const lane = new Lane(parseEnclaveEndpoint(endpoint, 'enclaveEndpoint'))
   const gone = handleWhen((error) => isCoded(error, 'ENCLAVE_GONE'))
   const breaker = circuitBreaker(gone, {
     halfOpenAfter: BREAK_MS,
@@ -75,15 +71,6 @@ export function openEnclaveClient(endpoint: string): EnclaveClient {
     connections: () => lane.connections,
     close: () => lane.close('closed by us'),
   }
-}
-
-function parseEndpoint(endpoint: string): Endpoint {
-  const unix = /^unix:\/\/(\/.+)$/.exec(endpoint)
-  if (unix?.[1] !== undefined) return { path: unix[1] }
-  const tcp = /^tcp:\/\/([^/]+):(\d+)$/.exec(endpoint)
-  const port = Number.parseInt(tcp?.[2] ?? '', 10)
-  if (tcp?.[1] !== undefined && port <= PORT_MAX) return { host: tcp[1], port }
-  throw new CodedError('CONFIG_INVALID', `enclaveEndpoint: expected unix:///path or tcp://host:port, got ${endpoint}`)
 }
 
 type Guard = Pick<CircuitBreakerPolicy, 'execute'>
@@ -108,13 +95,13 @@ type Waiting = {
 
 /** One connection. Nothing here decides; it sends, waits in order, and fails all that waits when the socket ends. */
 class Lane {
-  readonly #endpoint: Endpoint
+  readonly #endpoint: EnclaveEndpoint
   connections = 0
   #socket: Promise<Socket> | undefined
   #waiting: Waiting[] = []
   #queued: (() => void)[] = []
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: EnclaveEndpoint) {
     this.#endpoint = endpoint
   }
 
@@ -147,30 +134,36 @@ class Lane {
   }
 
   #connect(): Promise<Socket> {
-    const connected = new Promise<Socket>((done, fail) => {
-      const socket = connect(this.#endpoint)
-      const reader = new FrameReader()
-      const end = (reason: string) => {
-        fail(new CodedError('ENCLAVE_GONE', `expected the enclave at ${JSON.stringify(this.#endpoint)}: ${reason}`))
-        // A late event of a socket that was replaced must not end its successor.
-        if (this.#socket === connected) this.close(reason)
-      }
-      socket.setTimeout(
-        CONNECT_TIMEOUT_MS,
-        () => socket.connecting && socket.destroy(new Error('connecting took too long')),
-      )
-      socket.once('connect', () => {
-        socket.setTimeout(0)
-        this.connections += 1
-        socket.setNoDelay(true)
-        done(socket)
-      })
-      socket.on('data', (chunk) => this.#receive(reader, chunk, end))
-      socket.on('error', (error) => end(error.message))
-      socket.on('close', () => end('closed by the enclave'))
+    const connected: Promise<Socket> = this.#open((reason) => {
+      // A late event of a socket that was replaced must not end its successor.
+      if (this.#socket === connected) this.close(reason)
     })
     connected.catch(() => undefined)
     return connected
+  }
+
+  async #open(end: (reason: string) => void): Promise<Socket> {
+    const socket = await this.#dial(end)
+    const reader = new FrameReader()
+    this.connections += 1
+    socket.setNoDelay(true)
+    socket.on('data', (chunk) => this.#receive(reader, chunk, end))
+    socket.on('error', (error) => end(error.message))
+    socket.on('close', () => end('closed by the enclave'))
+    return socket
+  }
+
+  async #dial(end: (reason: string) => void): Promise<Socket> {
+    try {
+      return await connectEndpoint(this.#endpoint, CONNECT_TIMEOUT_MS)
+    } catch (cause) {
+      const { message } = cause as Error
+      end(message)
+      // What the machine lacks does not come with waiting; everything else may.
+      if (isCoded(cause, 'VSOCK_UNAVAILABLE')) throw cause
+      const place = JSON.stringify(this.#endpoint)
+      throw new CodedError('ENCLAVE_GONE', `expected the enclave at ${place}: ${message}`, { cause })
+    }
   }
 
   #receive(reader: FrameReader, chunk: Uint8Array, end: (reason: string) => void): void {

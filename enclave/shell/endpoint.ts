@@ -1,11 +1,14 @@
-/** Where the enclave listens: a Unix socket or a TCP port. The socket file is the host's only door in development. */
+/** Where the enclave listens: a vsock port, or in development a Unix socket, the host's only door then, or a TCP port. */
 import { lstatSync, unlinkSync } from 'node:fs'
 import { type AddressInfo, connect, type Server } from 'node:net'
 import { CodedError } from '../protocol/errors.ts'
+import { listenVsock } from './native/vsock.ts'
+import { parseVsock, type VsockAddress, vsockText } from './native/vsock-address.ts'
 
 export type Endpoint =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | ({ readonly kind: 'vsock' } & VsockAddress)
 
 /** The kernel's limit on the path of a Unix socket, its closing zero byte included. */
 const SOCKET_PATH_BYTES_MAX = 107
@@ -14,19 +17,26 @@ const PROBE_TIMEOUT_MS = 1_000
 const TCP_FORM = /^tcp:\/\/(?:\[([0-9a-fA-F:.]+)\]|([^[\]:/]+)):([0-9]{1,5})$/
 const PORT_MAX = 65_535
 
-/** Reads unix:///path and tcp://host:port; port 0 takes a free one. Refuses CONFIG_INVALID. */
+/** Reads unix:///path, tcp://host:port and vsock://cid|any:port; port 0 takes a free one. Refuses CONFIG_INVALID. */
 export function parseEndpoint(text: string): Endpoint {
   if (text.startsWith('unix:///')) return unixEndpoint(text.slice('unix://'.length))
+  const vsock = parseVsock(text)
+  if (vsock !== undefined) return { kind: 'vsock', ...vsock }
   const tcp = TCP_FORM.exec(text)
   const port = Number.parseInt(tcp?.[3] ?? '', 10)
   if (tcp === null || port > PORT_MAX) {
-    throw new CodedError('CONFIG_INVALID', `expected an endpoint unix:///path or tcp://host:port, got ${text}`)
+    const expected = 'unix:///path, tcp://host:port or vsock://cid:port'
+    throw new CodedError('CONFIG_INVALID', `expected an endpoint ${expected}, got ${text}`)
   }
   return { kind: 'tcp', host: tcp[1] ?? tcp[2] ?? '', port }
 }
 
-/** Binds and listens. Returns the endpoint as text, with the port that was taken. Refuses CONFIG_INVALID, PORT_BUSY. */
+/**
+ * Binds and listens. Returns the endpoint as text, with the port that was taken. Refuses CONFIG_INVALID, PORT_BUSY,
+ * VSOCK_UNAVAILABLE.
+ */
 export async function bind(server: Server, endpoint: Endpoint): Promise<string> {
+  if (endpoint.kind === 'vsock') return vsockText(await listenVsock(server, endpoint))
   if (endpoint.kind === 'tcp') return bindTcp(server, endpoint.host, endpoint.port)
   await removeStaleSocket(endpoint.path)
   await listening(server, () => listenPrivately(server, endpoint.path))

@@ -5,8 +5,10 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { CodedError } from '../protocol/errors.ts'
 import { Connection, type ConnectionFacts, type Handle } from './connection.ts'
-import { bind, parseEndpoint } from './endpoint.ts'
+import { bind, type Endpoint, parseEndpoint } from './endpoint.ts'
 import { TRANSPORT_LIMITS, type TransportLimits } from './limits.ts'
+import { vsockPeers } from './native/vsock.ts'
+import { CID_PARENT } from './native/vsock-address.ts'
 import { Turns } from './turns.ts'
 
 export type { ConnectionFacts, Handle }
@@ -23,17 +25,23 @@ export type Listener = {
 }
 
 /**
- * Listens at unix:///path or tcp://host:port and gives whole requests to `handle`, one at a time over all connections.
- * Refuses CONFIG_INVALID (an endpoint of another form, or one that cannot be bound) and PORT_BUSY.
+ * Listens at unix:///path, tcp://host:port or vsock://cid:port and gives whole requests to `handle`, one at a time over
+ * all connections. At a vsock port only the machine `peerCid` is let in: other enclaves of the same parent are strangers.
+ * Refuses CONFIG_INVALID (an endpoint of another form, or one that cannot be bound), PORT_BUSY and VSOCK_UNAVAILABLE.
  */
 export async function listen(
   endpoint: string,
   handle: Handle,
   limits: Partial<TransportLimits> = {},
+  peerCid: number = CID_PARENT,
 ): Promise<Listener> {
   const parsed = parseEndpoint(endpoint)
+  const admits = await doorOf(parsed, peerCid)
   const hall = new Hall(handle, { ...TRANSPORT_LIMITS, ...limits })
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => hall.enter(socket))
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    if (admits(socket)) hall.enter(socket)
+    else socket.destroy()
+  })
   const bound = await bind(server, parsed)
   // Running out of descriptors is the host's doing: the clients that are in go on being served.
   server.on('error', () => undefined)
@@ -43,6 +51,13 @@ export async function listen(
     bufferedBytes: () => hall.bufferedBytes,
     close: () => close(server, hall),
   }
+}
+
+/** Who may enter. A connection that has ended before it could be asked is nobody's, and is not let in. */
+async function doorOf({ kind }: Endpoint, peerCid: number): Promise<(socket: Socket) => boolean> {
+  if (kind !== 'vsock') return () => true
+  const peerOf = await vsockPeers()
+  return (socket) => peerOf(socket)?.cid === peerCid
 }
 
 async function close(server: Server, hall: Hall): Promise<void> {

@@ -74,7 +74,10 @@ describe('an endpoint', () => {
     'tcp://a:65536',
     'tcp://a:1/x',
     'http://a:1',
-    'vsock://3:5000',
+    'vsock://3',
+    'vsock://parent:5000',
+    'vsock://any:4294967295',
+    'vsock://4294967296:5000',
     `unix:///${'x'.repeat(108)}`,
   ]
   for (const endpoint of malformed) {

@@ -20,9 +20,14 @@ const NO_ADDRESS_TYPE = -1
 const TRIAL_MS_MAX = 5_000
 const TRIAL_WORD = 'vsock'
 
+export type SocketOptions = {
+  /** As in node:net: whether our side stays open when the other has ended its own. */
+  readonly allowHalfOpen?: boolean
+}
+
 export type Pipes = {
   /** A connected descriptor as a socket, which closes it. */
-  readonly socket: (descriptor: number) => Socket
+  readonly socket: (descriptor: number, options?: SocketOptions) => Socket
   /** Lets `server` accept at a listening descriptor, and close it. */
   readonly listen: (server: Server, descriptor: number, backlog: number) => void
   /** The descriptor under a socket; undefined once it is closed. */
@@ -66,7 +71,7 @@ function pipesOf(addon: Addon, Pipe: PipeClass): Pipes {
     throw unavailable(`expected a pipe to take the descriptor, got ${errorName(failed)}`)
   }
   return {
-    socket: (descriptor) => socketOf(take(KIND_SOCKET, descriptor)),
+    socket: (descriptor, options) => socketOf(take(KIND_SOCKET, descriptor), options),
     listen: (server, descriptor, backlog) => adopt(server, take(KIND_SERVER, descriptor), backlog),
     descriptorOf: (socket) => {
       const descriptor = (socket as unknown as WithHandle)._handle?.fd
@@ -75,8 +80,8 @@ function pipesOf(addon: Addon, Pipe: PipeClass): Pipes {
   }
 }
 
-function socketOf(handle: PipeHandle): Socket {
-  const options = { handle, readable: true, writable: true, allowHalfOpen: true }
+function socketOf(handle: PipeHandle, { allowHalfOpen = false }: SocketOptions = {}): Socket {
+  const options = { handle, readable: true, writable: true, allowHalfOpen }
   return new Socket(options as ConstructorParameters<typeof Socket>[0])
 }
 

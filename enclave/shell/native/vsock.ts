@@ -4,7 +4,7 @@ import type { Server, Socket } from 'node:net'
 import { CodedError } from '../../protocol/errors.ts'
 import { errorName, loadAddon } from './addon.ts'
 import { unavailable } from './build.ts'
-import { openPipes } from './pipe-handle.ts'
+import { openPipes, type SocketOptions } from './pipe-handle.ts'
 import { CID_ANY, PORT_ANY, type VsockAddress, vsockText } from './vsock-address.ts'
 
 const DEVICE = '/dev/vsock'
@@ -12,20 +12,19 @@ const BACKLOG = 128
 const ADDRESS_WORDS = 2
 const TIMEOUT_MS = 5_000
 
-export type VsockTarget = VsockAddress & { readonly timeoutMs?: number }
+export type VsockTarget = VsockAddress & SocketOptions & { readonly timeoutMs?: number }
 
 /**
- * Connects to `port` of the machine `cid` within `timeoutMs`. The socket is an ordinary one; half-open connections are
- * kept, so whoever reads its end must end it. Refuses VSOCK_UNAVAILABLE and VSOCK_CONNECT (nobody listens, or too late).
+ * Connects to `port` of the machine `cid` within `timeoutMs`. The socket is like one of node:net's connect(). Refuses VSOCK_UNAVAILABLE and VSOCK_CONNECT (nobody listens, or too late).
  */
-export async function connectVsock({ cid, port, timeoutMs = TIMEOUT_MS }: VsockTarget): Promise<Socket> {
+export async function connectVsock({ cid, port, timeoutMs = TIMEOUT_MS, ...options }: VsockTarget): Promise<Socket> {
   const addon = await loadAddon()
   const pipes = await openPipes()
   const answer = await new Promise<number>((done) => {
     const begun = addon.vsockConnect(cid, port, timeoutMs, done)
     if (begun < 0) done(begun)
   })
-  if (answer >= 0) return pipes.socket(answer)
+  if (answer >= 0) return pipes.socket(answer, options)
   refuseFamily(answer)
   throw new CodedError('VSOCK_CONNECT', `expected a listener at ${vsockText({ cid, port })}, got ${errorName(answer)}`)
 }
