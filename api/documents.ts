@@ -22,7 +22,7 @@ export const NONCE_CALLS_MAX = 6
 export const NONCE_SPAN_MS = 60_000
 /** A nonce is used once; this is for whoever lost the answer. */
 export const NONCE_KEPT_MS_MAX = 600_000
-export const NONCES_KEPT_MAX = 256
+export const NONCES_KEPT_MAX = 64
 
 /** Who asks with a nonce: strangers cannot spend what holders of a token may. */
 export type Lane = 'public' | 'holder'
@@ -180,7 +180,7 @@ export class Documents {
 
   /** Ends early when the api closes. */
   async #wait(spanMs: number): Promise<void> {
-    await sleep(spanMs, undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined)
+    await sleep(spanMs, undefined, { signal: this.#closing.signal }).catch(() => undefined)
   }
 }
 

@@ -54,7 +54,8 @@ export async function runEnclave(dataDir: string, terminal: Terminal): Promise<n
   return 0
 }
 
-function firstSignal(): Promise<string> {
+/** Resolves with the name of the first signal that asks us to end. */
+export function firstSignal(): Promise<string> {
   return new Promise((done) => {
     for (const signal of PASSED_SIGNALS) process.once(signal, () => done(signal))
   })
