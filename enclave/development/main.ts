@@ -14,7 +14,7 @@ const USAGE = `usage: node enclave/development/main.ts --listen unix:///path|tcp
   [--peer-cid NUMBER]    who may enter by vsock: 2 in a guest of QEMU; otherwise the parent's, 3
   [--config FILE]        what it is for; otherwise it waits for configure
   [--nsm-root FILE]      the root above its documents, made on first use; otherwise one of its own
-  [--measurements FILE]  {"pcr0", "pcr1", "pcr2"} in hex, for rehearsals; otherwise zero, as in debug mode
+  [--measurements FILE]  {"pcr0", "pcr1", "pcr2", "pcr3"} in hex, for rehearsals; otherwise zero, as in debug mode
   [--kms ENDPOINT --kms-ca FILE]  a stand-in of KMS behind a byte pipe, and the authority of its certificate`
 const EXIT_USAGE = 2
 const EXIT_FAILED = 1

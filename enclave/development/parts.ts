@@ -32,6 +32,7 @@ export type PartOptions = {
 
 const PCR_BYTES = 48
 const MEASURED = ['pcr0', 'pcr1', 'pcr2'] as const
+const ROLE_PCR = 3
 
 /** Refuses CONFIG_INVALID for files that are not what the options say. */
 export async function openParts(options: PartOptions, report: Parts['report']): Promise<Parts> {
@@ -103,7 +104,9 @@ function reached(standIn: StandIn | undefined, terms: KeyReleaseTerms | undefine
 function readMeasurements(path: string): ReadonlyMap<number, Uint8Array> {
   const read = parseStrictJson(readFileSync(path))
   const value: { readonly [name: string]: unknown } = read.kind === 'object' ? read.value : {}
-  return new Map(MEASURED.map((name, index) => [index, measured(path, name, value[name])]))
+  const images = MEASURED.map((name, index) => [index, measured(path, name, value[name])] as const)
+  const { pcr3 } = value
+  return new Map(pcr3 === undefined ? images : [...images, [ROLE_PCR, measured(path, 'pcr3', pcr3)]])
 }
 
 function measured(path: string, name: string, value: unknown): Uint8Array {
