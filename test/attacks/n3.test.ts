@@ -23,7 +23,7 @@ describe('N3: a forger with a root of his own', () => {
   })
 
   it('gains nothing by a name, by a second certificate over the pinned key, or by adding the pinned root', () => {
-    const roots = CHAINS.filter(({ name }) => /root/.test(name))
+    const roots = CHAINS.filter(({ name }) => name.includes('root'))
     assert(roots.length >= 6)
     for (const { name, expect, edit } of roots) {
       assert.notEqual(expect, 'accepted')

@@ -135,7 +135,18 @@ export function readTimeMs(reader: DerReader, what: string): number {
   const century = !isUtc ? '' : year >= UTC_PIVOT ? '19' : '20'
   const date = `${century}${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`
   const timeMs = Date.parse(date)
-  // A day that no calendar has would roll over into the next month.
-  if (Number.isNaN(timeMs) || new Date(timeMs).toISOString() !== date) throw malformed(`${what} on the calendar`, date)
+  // What the parser lets roll over: a day that the month does not have, and the hour 24.
+  const isOnCalendar = Number(day) <= daysOf(Number(`${century}${year}`), Number(month)) && Number(hour) <= HOUR_MAX
+  if (Number.isNaN(timeMs) || !isOnCalendar) throw malformed(`${what} on the calendar`, date)
   return timeMs
+}
+
+const HOUR_MAX = 23
+const FEBRUARY = 2
+const MONTHS_OF_30 = [4, 6, 9, 11]
+
+function daysOf(year: number, month: number): number {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+  if (month === FEBRUARY) return isLeap ? 29 : 28
+  return MONTHS_OF_30.includes(month) ? 30 : 31
 }
