@@ -23,9 +23,12 @@ import {
   planLevels,
 } from '../../enclave/development/chain.ts'
 import { type DocumentFields, signBytes } from '../../enclave/development/document.ts'
+import { verifyUnder } from '../../enclave/protocol/attestation/verify-under.ts'
 import type { ErrorCode } from '../../enclave/protocol/errors.ts'
+import { fromHex, type Hash, toHash } from '../../enclave/protocol/ids.ts'
 import { concatBytes } from '../../enclave/protocol/words.ts'
 import { randomBytes } from '../../enclave/shell/entropy.ts'
+import type { SelfVerifier } from '../../enclave/shell/self-attestation.ts'
 import { NULL, openMap, type Pair, rawArray, rawBytes, rawMap, rawText, rawUint } from './raw-cbor.ts'
 
 export const ACCEPTED = 'accepted'
@@ -110,7 +113,7 @@ export function newTestAttester(options: TestAttesterOptions = {}): TestAttester
   const measurements = [filled(0xa0), filled(0xa1), filled(0xa2)] as const
   return {
     root,
-    rootPin: new Uint8Array(createHash('sha256').update(root.certificate).digest()),
+    rootPin: fromHex(pinOf(root)),
     moduleId,
     measurements,
     document: (edits = {}) => {
@@ -122,6 +125,16 @@ export function newTestAttester(options: TestAttesterOptions = {}): TestAttester
       return (edits.envelope ?? honestEnvelope)(partsOf(payload, chain.leafKey))
     },
   }
+}
+
+/** What a verifier pins of a root. */
+export function pinOf({ certificate }: DevelopmentRoot): Hash {
+  return toHash(new Uint8Array(createHash('sha256').update(certificate).digest()))
+}
+
+/** How an enclave under this root judges its own documents. */
+export function selfVerifierUnder(pin: Hash): SelfVerifier {
+  return (document, expectation) => verifyUnder(document, expectation, pin)
 }
 
 export function honestChain({ root, levels }: Issue): SignedChain {
