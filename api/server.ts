@@ -55,7 +55,7 @@ const SECURITY_HEADERS = {
 
 /** All routes, listening nowhere yet. Refuses CONFIG_INVALID for a proxy that is no address. */
 export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
-  const app = newServer(options.trustedProxies)
+  const app = newServer(options)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.setErrorHandler(answerProblem(options.onFailure))
@@ -90,9 +90,12 @@ export async function openApi(options: ApiOptions, { host, port }: Listen): Prom
   return { url: app.listeningOrigin, close: () => app.close() }
 }
 
-function newServer(trustedProxies: readonly string[]): FastifyInstance {
+function newServer({ trustedProxies, onFailure }: ApiOptions): FastifyInstance {
+  const answer = answerProblem(onFailure)
   try {
     const app = Fastify({
+      // A path that does not decode comes as far as no hook.
+      frameworkErrors: (error, request, reply) => void answer(error, request, reply.headers(SECURITY_HEADERS)),
       trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
       bodyLimit: BODY_BYTES_MAX,
       requestTimeout: REQUEST_MS_MAX,
