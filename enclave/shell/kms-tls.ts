@@ -21,7 +21,7 @@ export type KmsTlsOptions = {
 }
 
 /** From asking for a pipe to the end of the handshake. */
-export const KMS_CONNECT_TIMEOUT_MS = 10_000
+export const KMS_CONNECT_TIMEOUT_MS = 5_000
 /** A connection serves the two calls of `generate` one after the other. */
 const CONNECTIONS_MAX = 1
 /** Leaf, two or three CAs, a root. */

@@ -73,7 +73,8 @@ function newClient({ terms, roots, clock }: KmsOptions, credentials: AwsCredenti
     region: terms.region,
     endpoint: `https://${kmsHost(terms.region)}`,
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
-    // Requests are signed with their time, and that is the trusted one, whatever this machine's clock says.
+    // Requests are signed with their time, and that is the trusted one, whatever this machine's clock says. The SDK goes
+    // on by the Date of an answer, which only a KMS that proved itself can give.
     systemClockOffset: clock.unixSeconds() * MS_PER_SECOND - Date.now(),
     maxAttempts: KMS_ATTEMPTS_MAX,
     retryMode: 'standard',

@@ -165,7 +165,8 @@ function withoutPadding(padded: Uint8Array): Uint8Array | undefined {
   const size = padded.at(-1) as number
   if (size < 1 || size > BLOCK_BYTES) return undefined
   const end = padded.length - size
-  return padded.subarray(end).every((byte) => byte === size) ? padded.slice(0, end) : undefined
+  // A copy: slice() of a Buffer is a view, which the caller's wiping would empty.
+  return padded.subarray(end).every((byte) => byte === size) ? Uint8Array.from(padded.subarray(0, end)) : undefined
 }
 
 function fromHexText(text: string): Uint8Array {

@@ -51,10 +51,15 @@ export function sealKey(
   return concatBytes(head, blob, iv, body, cipher.getAuthTag())
 }
 
+/** True for bytes of the length that their own head gives: nothing that KMS writes itself has it. */
+export function isEnvelope(bytes: Uint8Array): boolean {
+  return bytes[0] === FORMAT_VERSION && bytes.length === BLOB_AT + blobBytesOf(bytes) + SEALED_BYTES
+}
+
 /** The parts of an envelope. Refuses KEY_CIPHERTEXT before KMS is asked for anything. */
 export function readEnvelope(bytes: Uint8Array): KeyEnvelope {
   if (bytes[0] !== FORMAT_VERSION) refuseCiphertext(`version ${FORMAT_VERSION}`, `${bytes[0] ?? 'nothing'}`)
-  const blobBytes = (bytes[LENGTH_AT] ?? 0) * 256 + (bytes[LENGTH_AT + 1] ?? 0)
+  const blobBytes = blobBytesOf(bytes)
   if (blobBytes === 0 || blobBytes > BLOB_BYTES_MAX)
     refuseCiphertext(`a CiphertextBlob of 1 to ${BLOB_BYTES_MAX} bytes`, `${blobBytes}`)
   const size = BLOB_AT + blobBytes + SEALED_BYTES
@@ -68,6 +73,10 @@ export function readEnvelope(bytes: Uint8Array): KeyEnvelope {
     encryptedKey: bytes.subarray(keyAt, tagAt),
     tag: bytes.subarray(tagAt),
   }
+}
+
+function blobBytesOf(bytes: Uint8Array): number {
+  return (bytes[LENGTH_AT] ?? 0) * 256 + (bytes[LENGTH_AT + 1] ?? 0)
 }
 
 /** The key. Refuses KEY_CIPHERTEXT when it was sealed under another data key or context, or a bit differs. */

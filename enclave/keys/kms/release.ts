@@ -1,13 +1,20 @@
 /** Key release by KMS under attestation: what production uses. Called at boot and at rotation, never per request. */
 import type { Duplex } from 'node:stream'
 import { assert, CodedError, refuse } from '../../protocol/errors.ts'
-import { type Address, fromHexOr } from '../../protocol/ids.ts'
+import { fromHexOr } from '../../protocol/ids.ts'
 import { encryptionContext, type KeyContext, type KeyPurpose } from '../encryption-context.ts'
-import type { AwsCredentials, GeneratedKeys, KeyRelease, ReleaseAccess } from '../key-release.ts'
+import type {
+  AwsCredentials,
+  GeneratedKeys,
+  KeyRelease,
+  ReleaseAccess,
+  ReleasedKey,
+  SignerRelease,
+} from '../key-release.ts'
 import { addressOf, isPrivateKey } from '../secp256k1.ts'
 import { drawPrivateKey, type Entropy } from '../session-key.ts'
 import { type Kms, type KmsOptions, withKms } from './client.ts'
-import { BLOB_BYTES_MAX, openSealedKey, readEnvelope, sealKey } from './envelope.ts'
+import { BLOB_BYTES_MAX, isEnvelope, openSealedKey, readEnvelope, sealKey } from './envelope.ts'
 
 export type KmsReleaseOptions = KmsOptions & {
   readonly entropy: Entropy
@@ -15,31 +22,26 @@ export type KmsReleaseOptions = KmsOptions & {
   readonly openPipe: (proxyPort: number) => Promise<Duplex>
 }
 
-export type KmsRelease = KeyRelease & {
-  /**
-   * A signer's authority key that was made outside and encrypted by kms:Encrypt: 32 bytes, or the same as 0x-hex text.
-   * Refuses KEY_CIPHERTEXT where KMS has other bytes, and KEY_ADDRESS for the key of another address. Core never imports
-   * [F2, F12].
-   */
-  readonly openImported: (
-    context: KeyContext,
-    ciphertext: Uint8Array,
-    expected: Address,
-    access: ReleaseAccess,
-  ) => Promise<Uint8Array>
-}
-
 /** Where the parent's vsock-proxy listens unless the request names another port. */
 export const PROXY_PORT_DEFAULT = 8_000
 const KEY_BYTES = 32
 
-export function openKmsRelease(options: KmsReleaseOptions): KmsRelease {
+/** What the core's keys come from. Each call refuses as withKms does, and KMS_CREDENTIALS. */
+export function openKmsRelease(options: KmsReleaseOptions): KeyRelease {
   return {
     keyId: options.terms.keyId,
     generateKeys: (context, access) => ask(options, access, (kms) => generateKeys(options, kms, context)),
     openKey: (context, purpose, ciphertext, access) => openKey(options, context, purpose, ciphertext, access),
-    openImported: (context, ciphertext, expected, access) =>
-      openImported(options, context, ciphertext, expected, access),
+  }
+}
+
+/** What a signer's key comes from: its own, or one that its owner brings. */
+export function openKmsSignerRelease(options: KmsReleaseOptions): SignerRelease {
+  return {
+    keyId: options.terms.keyId,
+    generateAuthority: (context, access) =>
+      ask(options, access, (kms) => sealedDraw(options, kms, context, 'authority', drawPrivateKey(options.entropy))),
+    openAuthority: (context, ciphertext, access) => openAuthority(options, context, ciphertext, access),
   }
 }
 
@@ -57,23 +59,38 @@ function credentialsOf({ credentials }: ReleaseAccess): AwsCredentials {
 
 /** A KMS that fails between the two leaves one ciphertext that nobody was told of, of a key that is wiped. */
 async function generateKeys(options: KmsReleaseOptions, kms: Kms, context: KeyContext): Promise<GeneratedKeys> {
-  const { entropy } = options
-  const seal = async (purpose: KeyPurpose, key: Uint8Array): Promise<Uint8Array> => {
-    const bound = encryptionContext(context, purpose)
-    const dataKey = await kms.generateDataKey(bound)
-    const sealed = sealKey(key, dataKey, bound, entropy)
-    dataKey.plaintext.fill(0)
-    return sealed
-  }
-  const authorityKey = drawPrivateKey(entropy)
-  const stateKey = Uint8Array.from(entropy(KEY_BYTES))
+  const authority = await sealedDraw(options, kms, context, 'authority', drawPrivateKey(options.entropy))
+  const stateCiphertext = await sealed(options, kms, context, 'state', Uint8Array.from(options.entropy(KEY_BYTES)))
+  return { ...authority, stateCiphertext }
+}
+
+async function sealedDraw(
+  options: KmsReleaseOptions,
+  kms: Kms,
+  context: KeyContext,
+  purpose: 'authority',
+  key: Uint8Array,
+): Promise<Pick<GeneratedKeys, 'address' | 'authorityCiphertext'>> {
+  const address = addressOf(key)
+  return { address, authorityCiphertext: await sealed(options, kms, context, purpose, key) }
+}
+
+/** The key under a data key of its own. It is wiped, whatever comes of it. */
+async function sealed(
+  { entropy }: KmsReleaseOptions,
+  kms: Kms,
+  context: KeyContext,
+  purpose: KeyPurpose,
+  key: Uint8Array,
+): Promise<Uint8Array> {
+  const bound = encryptionContext(context, purpose)
   try {
-    const authorityCiphertext = await seal('authority', authorityKey)
-    const stateCiphertext = await seal('state', stateKey)
-    return { address: addressOf(authorityKey), authorityCiphertext, stateCiphertext }
+    const dataKey = await kms.generateDataKey(bound)
+    const ciphertext = sealKey(key, dataKey, bound, entropy)
+    dataKey.plaintext.fill(0)
+    return ciphertext
   } finally {
-    authorityKey.fill(0)
-    stateKey.fill(0)
+    key.fill(0)
   }
 }
 
@@ -97,35 +114,44 @@ async function openKey(
   }
 }
 
+/** KMS writes version 1 first as well, so the form is told by the whole: nothing but an envelope has just its length. */
+async function openAuthority(
+  options: KmsReleaseOptions,
+  context: KeyContext,
+  ciphertext: Uint8Array,
+  access: ReleaseAccess,
+): Promise<ReleasedKey> {
+  assert(context.role === 'signer', 'only a signer imports a key')
+  if (isEnvelope(ciphertext))
+    return { key: await openKey(options, context, 'authority', ciphertext, access), imported: false }
+  return { key: await openImported(options, context, ciphertext, access), imported: true }
+}
+
 /**
- * No tag of ours stands behind these bytes, and whoever may call kms:Encrypt under this context chose them: the address
- * that the caller expects is what makes them the right ones [N22].
+ * No tag of ours stands behind these bytes, and whoever may call kms:Encrypt under this context chose them; a data key of
+ * KMS opens here too. That it is the right key, only its address tells, which the signer demands [N22].
  */
 async function openImported(
   options: KmsReleaseOptions,
   context: KeyContext,
   ciphertext: Uint8Array,
-  expected: Address,
   access: ReleaseAccess,
 ): Promise<Uint8Array> {
-  assert(context.role === 'signer', 'only a signer imports a key')
   if (ciphertext.length === 0 || ciphertext.length > BLOB_BYTES_MAX)
     refuse('KEY_CIPHERTEXT', `a CiphertextBlob of 1 to ${BLOB_BYTES_MAX} bytes`, ciphertext.length)
   const bound = encryptionContext(context, 'authority')
   const plaintext = await ask(options, access, (kms) => kms.decrypt(ciphertext, bound))
-  const key = importedKey(plaintext)
-  plaintext.fill(0)
-  const address = addressOf(key)
-  if (address !== expected) {
-    key.fill(0)
-    refuse('KEY_ADDRESS', expected, address)
+  try {
+    return importedKey(plaintext)
+  } finally {
+    plaintext.fill(0)
   }
-  return key
 }
 
 /** 32 bytes as they are, or 66 characters: 0x and hex. */
 function importedKey(plaintext: Uint8Array): Uint8Array {
-  const key = plaintext.length === KEY_BYTES ? plaintext.slice() : fromHexOr(Buffer.from(plaintext).toString('latin1'))
+  const key =
+    plaintext.length === KEY_BYTES ? Uint8Array.from(plaintext) : fromHexOr(Buffer.from(plaintext).toString('latin1'))
   if (key?.length !== KEY_BYTES || !isPrivateKey(key))
     refuse('KEY_CIPHERTEXT', 'a private key of 32 bytes or as 0x-hex text', 'other bytes')
   return key

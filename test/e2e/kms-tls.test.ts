@@ -1,0 +1,187 @@
+/** Who may stand behind the byte pipe: each false endpoint holds everything but a certificate for KMS's name by a pinned root. */
+import { X509Certificate } from 'node:crypto'
+import { get } from 'node:https'
+import type { Duplex } from 'node:stream'
+import { rootCertificates } from 'node:tls'
+import { expect } from 'chai'
+import { amazonRoots, KMS_CONNECT_TIMEOUT_MS, kmsAgent, kmsHost } from '../../enclave/shell/kms-tls.ts'
+import { issueServer, type ServerIdentity, type Span, WIDE } from '../stand-ins/kms/certificates.ts'
+import { type Refusal, refusalOf } from '../stand-ins/kms/refusal.ts'
+import { serveAnswers, serveBytes } from '../stand-ins/kms/serve.ts'
+import { REGION } from '../stand-ins/kms/start.ts'
+import { trustedClock } from '../stand-ins/kms/world.ts'
+
+const HOST = kmsHost(REGION)
+const DAY_SECONDS = 86_400
+const YEAR_SECONDS = 365 * DAY_SECONDS
+const ANSWER = { status: 200, body: { said: 'something' } }
+
+type Way = {
+  readonly identity?: ServerIdentity
+  /** What is pinned, where it is not the authority of the server. */
+  readonly roots?: readonly string[]
+  readonly clock?: ReturnType<typeof trustedClock>
+  readonly openPipe?: () => Promise<Duplex>
+}
+
+/** The body of an answer through the enclave's agent. */
+async function fetched({
+  identity = issueServer(HOST),
+  roots,
+  clock = trustedClock(),
+  openPipe,
+}: Way): Promise<string> {
+  const served = await serveAnswers([ANSWER], identity)
+  const agent = kmsAgent({
+    region: REGION,
+    roots: roots ?? [identity.ca],
+    clock,
+    openPipe: openPipe ?? served.openPipe,
+  })
+  try {
+    return await bodyOf(agent)
+  } finally {
+    agent.destroy()
+    await served.stop()
+  }
+}
+
+function bodyOf(agent: ReturnType<typeof kmsAgent>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    // The host and port of a request decide nothing: the pipe and the pinned name do.
+    const request = get({ host: 'localhost', port: 1, path: '/', agent }, (response) => {
+      const parts: Buffer[] = []
+      response.on('data', (part: Buffer) => parts.push(part))
+      response.on('end', () => resolve(Buffer.concat(parts).toString('utf8')))
+    })
+    request.on('error', reject)
+  })
+}
+
+function around(ahead: { readonly fromDays: number; readonly untilDays: number }): Span {
+  const nowMs = Date.now()
+  return {
+    fromMs: nowMs + ahead.fromDays * DAY_SECONDS * 1_000,
+    untilMs: nowMs + ahead.untilDays * DAY_SECONDS * 1_000,
+  }
+}
+
+describe('TLS to KMS', function () {
+  this.timeout(30_000)
+
+  it('carries a request over any byte pipe to whoever proves the name of KMS by a pinned root', async () => {
+    expect(await fetched({})).to.equal('{"said":"something"}')
+  })
+
+  const refusals: readonly { readonly title: string; readonly way: () => Way }[] = [
+    { title: 'a certificate by a root that is not pinned', way: () => ({ roots: [issueServer(HOST).ca] }) },
+    { title: "a certificate by any other root that the world's browsers trust", way: () => ({ roots: amazonRoots() }) },
+    {
+      title: 'a genuine name of another service',
+      way: () => ({ identity: issueServer(`sts.${REGION}.amazonaws.com`) }),
+    },
+    { title: 'the name of KMS in another region', way: () => ({ identity: issueServer(kmsHost('us-east-1')) }) },
+    { title: 'a name that begins like that of KMS', way: () => ({ identity: issueServer(`${HOST}.example`) }) },
+    {
+      title: 'a certificate that has ended',
+      way: () => ({ identity: issueServer(HOST, { leaf: around({ fromDays: -2, untilDays: -1 }) }) }),
+    },
+    {
+      title: 'a certificate that has not begun',
+      way: () => ({ identity: issueServer(HOST, { leaf: around({ fromDays: 1, untilDays: 2 }) }) }),
+    },
+  ]
+  for (const { title, way } of refusals) {
+    it(`is refused to ${title}`, async () => {
+      expect((await refusalOf(() => fetched(way()))).code).to.equal('KMS_TLS')
+    })
+  }
+
+  const inside = around({ fromDays: -30, untilDays: 30 })
+  const chains: readonly { readonly title: string; readonly spans: { leaf?: Span; between?: Span } }[] = [
+    { title: 'leaf', spans: { leaf: inside } },
+    { title: 'authority below the root', spans: { between: inside } },
+  ]
+  for (const { title, spans } of chains) {
+    it(`judges the ${title} by the trusted time, though this machine's clock finds it valid`, async () => {
+      const identity = issueServer(HOST, spans)
+      expect(await fetched({ identity })).to.contain('something')
+      for (const aheadSeconds of [YEAR_SECONDS, -YEAR_SECONDS]) {
+        const { code, message } = await refusalOf(() => fetched({ identity, clock: trustedClock(aheadSeconds) }))
+        expect(code).to.equal('KMS_TLS')
+        expect(message).to.contain('expected a certificate that is valid at')
+      }
+    })
+  }
+
+  it('judges the root by the trusted time as well', async () => {
+    const ahead = Math.floor((WIDE.untilMs - Date.now()) / 1_000) + DAY_SECONDS
+    expect((await refusalOf(() => fetched({ clock: trustedClock(ahead) }))).code).to.equal('KMS_TLS')
+  })
+
+  it('is refused to a server without TLS, and to one that closes', async () => {
+    const plain = await serveBytes((socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\n'))
+    const closing = await serveBytes((socket) => void socket.end())
+    for (const { openPipe } of [plain, closing])
+      expect((await refusalOf(() => fetched({ openPipe }))).code).to.equal('KMS_TLS')
+    await Promise.all([plain.stop(), closing.stop()])
+  })
+
+  it('ends as unreachable where no pipe opens', async () => {
+    const openPipe = () => Promise.reject(new Error('connection refused'))
+    const { code, message }: Refusal = await refusalOf(() => fetched({ openPipe }))
+    expect(`${code}: ${message}`).to.equal('KMS_UNREACHABLE: expected a byte pipe to KMS, got connection refused')
+  })
+
+  it('ends as unreachable where nobody speaks and where the pipe opens too late, and closes both', async function () {
+    this.timeout(KMS_CONNECT_TIMEOUT_MS * 3)
+    const silent = await serveBytes((socket) => void socket.resume())
+    const pipes = await Promise.all([silent.openPipe(), silent.openPipe()])
+    const [spoken, late] = pipes
+    const gone = Promise.all(pipes.map((pipe) => new Promise((resolve) => pipe.once('close', resolve))))
+    let open: (pipe: Duplex) => void = () => undefined
+    const opening = new Promise<Duplex>((resolve) => {
+      open = resolve
+    })
+    const codes = [async () => spoken, () => opening].map(async (openPipe) => {
+      return (await refusalOf(() => fetched({ openPipe: openPipe as () => Promise<Duplex> }))).code
+    })
+    expect(await Promise.all(codes)).to.deep.equal(['KMS_UNREACHABLE', 'KMS_UNREACHABLE'])
+    open(late as Duplex)
+    await gone
+    await silent.stop()
+  })
+})
+
+describe("Amazon's roots", () => {
+  it('are five, out of the list that Node has, each valid for years', () => {
+    const roots = amazonRoots().map((pem) => new X509Certificate(pem))
+    expect(roots.map(({ subject }) => subject.match(/CN=(.*)/)?.[1])).to.deep.equal([
+      'Amazon Root CA 1',
+      'Amazon Root CA 2',
+      'Amazon Root CA 3',
+      'Amazon Root CA 4',
+      'Starfield Services Root Certificate Authority - G2',
+    ])
+    for (const { ca, validToDate } of roots) {
+      expect(ca).to.equal(true)
+      expect(validToDate.getTime()).to.be.above(Date.UTC(2036, 0))
+    }
+  })
+
+  it('stop the boot when one of them is missing from the list', async () => {
+    const bundled = amazonRoots()
+    for (const missing of bundled) {
+      const rest = rootCertificates.filter((pem) => pem !== missing)
+      expect((await refusalOf(() => amazonRoots(rest))).code).to.equal('KMS_ROOTS')
+    }
+  })
+})
+
+describe('the endpoint of KMS', () => {
+  it('is named by its region, in China under the domain of China', () => {
+    expect(kmsHost('eu-central-1')).to.equal('kms.eu-central-1.amazonaws.com')
+    expect(kmsHost('us-gov-west-1')).to.equal('kms.us-gov-west-1.amazonaws.com')
+    expect(kmsHost('cn-north-1')).to.equal('kms.cn-north-1.amazonaws.com.cn')
+  })
+})
