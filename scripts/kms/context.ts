@@ -1,6 +1,11 @@
 /** The encryption context of a ledger's keys, as its enclave builds it from the configuration that is locked into it. */
 import { type Configuration, configHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
 import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
+import {
+  parseSignerConfiguration,
+  type SignerConfiguration,
+  signerKeyContext,
+} from '../../enclave/protocol/signer-configuration.ts'
 import { parseStrictJson } from '../../enclave/protocol/strict-json.ts'
 import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
 import type { ContextValues } from './policy.ts'
@@ -8,32 +13,38 @@ import type { ContextValues } from './policy.ts'
 const CONFIGURATION_BYTES_MAX = 65_536
 const KEY_VERSION_MAX = 2 ** 31 - 1
 const HASH = /^0x[0-9a-f]{64}$/
-/** The two keys of a ledger that lie under KMS. */
+/** The two keys of a ledger that lie under KMS; a signer has one. */
 const PURPOSES = ['authority', 'state']
+const SIGNER_PURPOSES = ['authority']
 
-/** A configuration file of an enclave. Refuses CONFIG_INVALID. */
-export function readConfiguration(bytes: Uint8Array): Configuration {
+type AnyConfiguration = Configuration | SignerConfiguration
+
+/** A configuration file of an enclave, of a core or a signer. Refuses CONFIG_INVALID. */
+export function readConfiguration(bytes: Uint8Array): AnyConfiguration {
   const read = parseStrictJson(bytes, { bytesMax: CONFIGURATION_BYTES_MAX })
   if (read.kind !== 'object')
     throw new CodedError(
       'CONFIG_INVALID',
       `expected the configuration of an enclave as a JSON object, got ${read.kind}`,
     )
-  return parseConfiguration(read.value)
+  return read.value['role'] === 'signer' ? parseSignerConfiguration(read.value) : parseConfiguration(read.value)
 }
 
-/** All five values of one ledger; the key version is the configuration's unless others are given, as during a rotation. */
-export function contextOf(configuration: Configuration, keyVersions: readonly string[]): ContextValues {
-  const { role, keyRelease } = configuration
+/** All five values; the key version is the configuration's unless others are given, as during a rotation. */
+export function contextOf(configuration: AnyConfiguration, keyVersions: readonly string[]): ContextValues {
+  const { keyRelease } = configuration
   const configured = keyRelease === undefined ? [] : [keyRelease.keyVersion.toString()]
   const versions = keyVersions.length > 0 ? keyVersions.map(requireKeyVersion) : configured
-  return {
-    ledger: [ledgerIdOf(configuration)],
-    config: [configHash(configuration)],
-    role: [role],
-    purpose: PURPOSES,
-    ...(versions.length > 0 ? { keyVersion: versions } : {}),
+  return { ...placeOf(configuration), ...(versions.length > 0 ? { keyVersion: versions } : {}) }
+}
+
+function placeOf(configuration: AnyConfiguration): ContextValues {
+  if (configuration.role === 'signer') {
+    const { ledgerId, config, role } = signerKeyContext(configuration)
+    return { ledger: [ledgerId], config: [config], role: [role], purpose: SIGNER_PURPOSES }
   }
+  const place = { ledger: [ledgerIdOf(configuration)], config: [configHash(configuration)] }
+  return { ...place, role: [configuration.role], purpose: PURPOSES }
 }
 
 /** Where only the hash of the configuration is known. Refuses CONFIG_INVALID. */

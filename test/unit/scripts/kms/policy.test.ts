@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { encryptionContext } from '../../../../enclave/keys/encryption-context.ts'
 import { configHash, parseConfiguration } from '../../../../enclave/protocol/configuration.ts'
+import { parseSignerConfiguration, signerKeyContext } from '../../../../enclave/protocol/signer-configuration.ts'
 import { ledgerIdOf } from '../../../../enclave/protocol/typed-data.ts'
 import { pcr3Of } from '../../../../scripts/kms/arn.ts'
 import { contextOf, contextOfHash, readConfiguration } from '../../../../scripts/kms/context.ts'
@@ -161,6 +162,21 @@ describe('the context of a key policy', () => {
         codeOf(() => contextOf(CONFIGURATION, [text])),
         text,
       ).to.equal('CONFIG_INVALID')
+  })
+
+  it('is that of a signer’s one key where the configuration is a signer’s, and no core’s', () => {
+    const amounts = { maxFundDepositWei: '0', maxFaceValueWei: '1', maxTotalFaceValueWei: '1' }
+    const fees = { maxFeePerGasWei: '1', maxPriorityFeePerGasWei: '1', gasMax: 1, batchMax: 1 }
+    const policy = { allowedRecipients: [], requireAllowlist: true, allowFundDeposit: true, ...amounts, ...fees }
+    const { chainId, anchor: broker, keyRelease } = CONFIGURATION
+    const file = { role: 'signer', chainId, broker, policy, keyRelease }
+    const expected = encryptionContext(signerKeyContext(parseSignerConfiguration(file)), 'authority')
+    const values = contextOf(readConfiguration(encode(file)), [])
+    for (const [key, value] of Object.entries(expected)) expect(values).to.have.property(key).that.deep.equals([value])
+    // The same chain and address as the core's anchor: role and configuration still keep the two apart.
+    expect(values.ledger).to.deep.equal(contextOf(CONFIGURATION, []).ledger)
+    expect(values.role).to.not.deep.equal(contextOf(CONFIGURATION, []).role)
+    expect(values.config).to.not.deep.equal(contextOf(CONFIGURATION, []).config)
   })
 
   it('leaves the key version open before there is a key', () => {
