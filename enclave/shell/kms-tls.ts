@@ -81,21 +81,27 @@ class KmsAgent extends Agent {
   }
 }
 
-/** Refuses KMS_UNREACHABLE where no pipe opens or the handshake takes too long, and KMS_TLS where it fails. */
+/** Refuses KMS_UNREACHABLE where no pipe opens, breaks off or takes too long, and KMS_TLS for who else answers. */
 async function connectTls(options: KmsTlsOptions): Promise<TLSSocket> {
   const deadline = AbortSignal.timeout(KMS_CONNECT_TIMEOUT_MS)
   const pipe = await openWithin(options.openPipe, deadline)
+  // Heard before TLS hears of it: a pipe that fails is no answer of a false KMS.
+  const broken = new Promise<never>((_, reject) => {
+    pipe.once('error', (cause) => reject(unreachable('a byte pipe to KMS', cause)))
+  })
   const socket = startTls(options, pipe)
   // Whatever ends the one ends the other; an error of a pipe whose TLS is gone has nobody left to tell.
   pipe.on('error', () => socket.destroy())
   socket.once('close', () => pipe.destroy())
   try {
-    await shaken(socket, deadline)
+    await Promise.race([shaken(socket, deadline), broken])
     refuseOutOfTime(socket, options.clock.unixSeconds())
     return socket
   } catch (error) {
     socket.on('error', () => undefined).destroy()
     throw error
+  } finally {
+    broken.catch(() => undefined)
   }
 }
 
@@ -127,8 +133,8 @@ function startTls({ region, roots }: KmsTlsOptions, pipe: Duplex): TLSSocket {
 function shaken(socket: TLSSocket, deadline: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const late = (): void => reject(unreachable('a TLS handshake', deadline.reason))
-    const failed = (cause: unknown): void => reject(tlsRefusal(cause))
-    const closed = (): void => failed(new Error('the other end closed'))
+    const failed = (cause: NodeJS.ErrnoException): void => reject(handshakeFailure(cause))
+    const closed = (): void => reject(unreachable('a TLS handshake', 'a pipe that closed'))
     const settle = (): void => {
       deadline.removeEventListener('abort', late)
       socket.off('error', failed).off('close', closed)
@@ -161,8 +167,12 @@ function refuseOutOfTime(socket: TLSSocket, nowSeconds: number): void {
   }
 }
 
-function tlsRefusal(cause: unknown): CodedError {
-  const { code, message } = cause as NodeJS.ErrnoException
+/** A parent without a way to KMS just hangs up. */
+const HUNG_UP: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE'])
+
+function handshakeFailure(cause: NodeJS.ErrnoException): CodedError {
+  const { code, message } = cause
+  if (HUNG_UP.has(code)) return unreachable('a TLS handshake', cause)
   const got = code === undefined ? message : `${code}: ${message}`
   return new CodedError('KMS_TLS', `expected TLS that ends at KMS, got ${got}`, { cause })
 }

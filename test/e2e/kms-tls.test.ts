@@ -1,12 +1,13 @@
 /** Who may stand behind the byte pipe: each false endpoint holds everything but a certificate for KMS's name by a pinned root. */
 import { X509Certificate } from 'node:crypto'
 import { get } from 'node:https'
+import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { rootCertificates } from 'node:tls'
 import { expect } from 'chai'
 import { amazonRoots, KMS_CONNECT_TIMEOUT_MS, kmsAgent, kmsHost } from '../../enclave/shell/kms-tls.ts'
 import { issueServer, type ServerIdentity, type Span, WIDE } from '../stand-ins/kms/certificates.ts'
-import { type Refusal, refusalOf } from '../stand-ins/kms/refusal.ts'
+import { refusalOf } from '../stand-ins/kms/refusal.ts'
 import { serveAnswers, serveBytes } from '../stand-ins/kms/serve.ts'
 import { REGION } from '../stand-ins/kms/start.ts'
 import { trustedClock } from '../stand-ins/kms/world.ts'
@@ -119,18 +120,25 @@ describe('TLS to KMS', function () {
     expect((await refusalOf(() => fetched({ clock: trustedClock(ahead) }))).code).to.equal('KMS_TLS')
   })
 
-  it('is refused to a server without TLS, and to one that closes', async () => {
+  it('is refused to a server without TLS', async () => {
     const plain = await serveBytes((socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\n'))
-    const closing = await serveBytes((socket) => void socket.end())
-    for (const { openPipe } of [plain, closing])
-      expect((await refusalOf(() => fetched({ openPipe }))).code).to.equal('KMS_TLS')
-    await Promise.all([plain.stop(), closing.stop()])
+    expect((await refusalOf(() => fetched({ openPipe: plain.openPipe }))).code).to.equal('KMS_TLS')
+    await plain.stop()
   })
 
-  it('ends as unreachable where no pipe opens', async () => {
-    const openPipe = () => Promise.reject(new Error('connection refused'))
-    const { code, message }: Refusal = await refusalOf(() => fetched({ openPipe }))
-    expect(`${code}: ${message}`).to.equal('KMS_UNREACHABLE: expected a byte pipe to KMS, got connection refused')
+  it('ends as unreachable where no pipe opens, or it breaks off before anybody proved anything', async () => {
+    const hangingUp = await serveBytes((socket) => void socket.end())
+    const resetting = await serveBytes((socket) => void socket.resetAndDestroy())
+    const pipes = [
+      () => Promise.reject(new Error('nobody there')),
+      // Still connecting when it is handed over, and then refused.
+      async () => connect({ host: '127.0.0.1', port: 1 }),
+      hangingUp.openPipe,
+      resetting.openPipe,
+    ]
+    for (const openPipe of pipes)
+      expect((await refusalOf(() => fetched({ openPipe }))).code).to.equal('KMS_UNREACHABLE')
+    await Promise.all([hangingUp.stop(), resetting.stop()])
   })
 
   it('ends as unreachable where nobody speaks and where the pipe opens too late, and closes both', async function () {

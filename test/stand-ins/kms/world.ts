@@ -103,8 +103,8 @@ export class KmsWorld {
   }
 
   /** With the generator's policy for CONTEXT, unless another is given. */
-  static async start(over: Partial<StartOptions> = {}): Promise<KmsWorld> {
-    const root = drawDevelopmentRoot(randomBytes)
+  static async start(over: Partial<StartOptions> & { readonly root?: DevelopmentRoot } = {}): Promise<KmsWorld> {
+    const root = over.root ?? drawDevelopmentRoot(randomBytes)
     const policy = over.policy ?? imagePolicy(contextValues())
     return new KmsWorld(root, await startKms({ ...over, policy, rootPin: pinOf(root) }))
   }
