@@ -80,6 +80,8 @@ async function watch(context: Context, enclave: EnclaveProcess, signal: AbortSig
     if (isGone || signal.aborted) return
     const status = await context.enclave.call('status', {}).catch(() => undefined)
     if (status?.phase === 'halted') return context.log.error({ why: status.haltReason }, 'enclave halted')
+    // One that is not a child of ours ends without a word: what answers next, if anything, is another boot.
+    if (enclave === ELSEWHERE && status?.phase !== 'active') return context.log.error({}, 'enclave gone')
     if (status?.phase === 'active')
       await snapshotIfDue(context, status).catch((error: unknown) => context.log.warn(shownError(error), 'no snapshot'))
   }

@@ -7,6 +7,7 @@ import { openControl } from '../../host/control.ts'
 import { readIfThere, writeDurably } from '../../host/durable-file.ts'
 import { openEnclaveClient } from '../../host/enclave-client.ts'
 import { startEnclave } from '../../host/enclave-process.ts'
+import { configureEnclave, lentForRelease } from '../../host/key-release.ts'
 import { openLog } from '../../host/log.ts'
 import type { Answer, Terminal } from './answer.ts'
 import { recordCommand } from './context.ts'
@@ -57,14 +58,21 @@ export async function provisionNextAnswer(dataDir: string, { environment }: Term
   }
 }
 
+/** The enclave that draws them forgets them. It is a child of ours, or the cold one that the operator started. */
 async function drawKeys(config: HostConfig) {
-  const enclave = await startEnclave(config, openLog({ level: 'silent', name: 'provision' }))
+  const process = config.enclaveProcess === 'ours' ? await startEnclave(config, SILENT) : undefined
   const client = openEnclaveClient(config.enclaveEndpoint)
   try {
-    const { address, ciphertext_b64, state_ciphertext_b64 } = await client.call('generate', {})
+    await configureEnclave(client, config.enclaveConfig, await client.call('status', {}))
+    const { address, ciphertext_b64, state_ciphertext_b64 } = await client.call(
+      'generate',
+      await lentForRelease(config),
+    )
     return { address, ciphertext_b64, state_ciphertext_b64 }
   } finally {
     client.close()
-    await enclave.stop()
+    await process?.stop()
   }
 }
+
+const SILENT = openLog({ level: 'silent', name: 'provision' })

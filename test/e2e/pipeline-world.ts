@@ -66,6 +66,10 @@ export type WorldOptions = {
   readonly faults?: Omit<FaultPlan, 'to'>
   /** Fields of the policy that differ. */
   readonly policy?: { readonly [key: string]: unknown }
+  /** Which KMS key releases the keys; without it they lie on the disk. */
+  readonly keyRelease?: { readonly keyId: string; readonly region: string; readonly keyVersion: number }
+  /** Draws the keys and keeps the ciphertexts; otherwise a short-lived enclave does. */
+  readonly drawKeys?: (config: HostConfig) => Promise<Address>
   /** What stands between the host and the chain: gets the chain's address, gives its own. */
   readonly front?: (chainUrl: string) => Promise<string>
 }
@@ -75,6 +79,8 @@ export async function startWorld({
   strangers = 0,
   faults,
   policy: rules = {},
+  keyRelease,
+  drawKeys = generateKeys,
   front = async (chainUrl) => chainUrl,
 }: WorldOptions = {}): Promise<World> {
   const dataDir = mkdtempSync(join(tmpdir(), 'pipeline-'))
@@ -102,6 +108,7 @@ export async function startWorld({
     guardian: lower(deployment.guardian),
     role: 'core',
     genesisHash: genesisHash(parsed),
+    ...(keyRelease === undefined ? {} : { keyRelease }),
   }
   mkdirSync(join(dataDir, 'journal'))
   mkdirSync(join(dataDir, 'keys'))
@@ -126,7 +133,7 @@ export async function startWorld({
   }
   writeJson(join(dataDir, 'host.json'), settings)
   const config = hostConfigOf(dataDir, settings)
-  const authority = await generateKeys(config)
+  const authority = await drawKeys(config)
   await appointAuthority(chain.url, { anchor: deployment.anchor, authority })
   await fundGasFloat(chain.url, { authority, amountWei: ether('1') })
   return worldOf({ dataDir, config, chain, redis, payees, authority })
