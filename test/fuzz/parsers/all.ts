@@ -1,5 +1,6 @@
 /** Every target, by the boundary that its bytes cross. */
 import type { Target } from '../engine/target.ts'
+import { ATTESTATION } from './attestation.ts'
 import { ENCODINGS } from './encodings.ts'
 import { HOST_FILES } from './host-files.ts'
 import { JOURNAL } from './journal.ts'
@@ -17,6 +18,7 @@ export const TARGETS: readonly Target[] = [
   ...ENCODINGS,
   ...JOURNAL,
   ...SEALED,
+  ...ATTESTATION,
   ...LOG,
   ...SETTING_TARGETS,
   ...HOST_FILES,
