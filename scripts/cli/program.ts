@@ -18,6 +18,8 @@ import { balanceAnswer, lagAnswer, statusAnswer } from './look.ts'
 import { payoutAnswer } from './payout.ts'
 import { passOn, runEnclave } from './processes.ts'
 import { provisionAnswer, provisionNextAnswer } from './provision.ts'
+import { type ProvisionFlags, withProvisionOptions } from './provision-options.ts'
+import { addSigner } from './signer.ts'
 import {
   anchorNowAnswer,
   bumpAnswer,
@@ -79,6 +81,7 @@ function describe(run: Run): Command {
   addImport(program, run)
   addAuthority(program, run)
   addKms(program, run)
+  addSigner(program, run)
   return program
 }
 
@@ -103,13 +106,15 @@ function addProcesses(program: Command, run: Run): void {
       run.exitCode = await runEnclave(dataDirOf(flags.data, run.terminal), run.terminal)
     },
   )
-  withJson(withData(program.command('provision').description('the keys of a new ledger')))
-    .option('--generate', 'draw them inside an enclave; none is ever imported')
+  const provision = program.command('provision').description('the keys of a new ledger, or of a signer')
+  withProvisionOptions(withJson(withData(provision)))
+    .option('--generate', 'draw them inside an enclave')
     .option('--next', 'keys of the next authority, beside those in use')
-    .action(async (flags: Flags & { readonly generate?: boolean; readonly next?: boolean }, command: Command) => {
-      if (flags.generate !== true && flags.next !== true) command.error('expected --generate or --next')
-      const act = flags.next === true ? provisionNextAnswer : provisionAnswer
-      show(await act(dataDirOf(flags.data, run.terminal), run.terminal), flags, run)
+    .action(async ({ data, json, next, ...flags }: Flags & ProvisionFlags & { readonly next?: boolean }) => {
+      const folder = dataDirOf(data, run.terminal)
+      const answer =
+        next === true ? provisionNextAnswer(folder, run.terminal) : provisionAnswer(folder, flags, run.terminal)
+      show(await answer, { json: json === true }, run)
     })
   withData(program.command('worker').description('run stages of the pipeline until SIGTERM'))
     .requiredOption('--stage <names>', `${STAGES.join(', ')}, several with commas, or all`, stageList)
