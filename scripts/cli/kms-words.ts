@@ -9,6 +9,7 @@ import {
   lintAnswer,
   type PolicyWords,
   pcr3Answer,
+  pcr16Answer,
   policyAnswer,
 } from './kms.ts'
 
@@ -52,6 +53,11 @@ function addRoles(kms: Command, run: Run): void {
     .requiredOption('--role-arn <arn>', 'of the instance')
     .action(({ json, roleArn }: Json & { readonly roleArn: string }) => {
       show(pcr3Answer(roleArn), { json: json === true }, run)
+    })
+  withJson(kms.command('pcr16').description('what an enclave measures as PCR16 that was told this configuration'))
+    .requiredOption('--enclave-config <file>', 'enclave.json, or the answer of anchorhold signer --config-only --json')
+    .action(async ({ json, enclaveConfig }: Json & { readonly enclaveConfig: string }) => {
+      show(await pcr16Answer(enclaveConfig, run.terminal), { json: json === true }, run)
     })
   withJson(kms.command('iam').description('the permissions of the instance’s role: two actions on one key'))
     .requiredOption('--key-arn <arn>', 'the full ARN of the key')

@@ -11,6 +11,7 @@ import type { Finding } from '../kms/findings.ts'
 import { canaryPolicies, hostRolePolicy } from '../kms/iam.ts'
 import { hasErrors, lintKeyPolicy } from '../kms/lint.ts'
 import { type Image, readImages } from '../kms/measurements.ts'
+import { pcr16Of } from '../kms/pcr.ts'
 import { type ContextValues, keyPolicy } from '../kms/policy.ts'
 import { type Answer, EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Terminal, tableOf } from './answer.ts'
 
@@ -63,6 +64,11 @@ async function contextValues(words: PolicyWords, terminal: Terminal): Promise<Co
 export function pcr3Answer(roleArn: string): Answer {
   const pcr3 = pcr3Of(requireRoleArn(roleArn))
   return { format: 'anchorhold-kms-pcr3/1', value: { roleArn, pcr3 }, text: pcr3 }
+}
+
+export async function pcr16Answer(enclaveConfig: string, terminal: Terminal): Promise<Answer> {
+  const pcr16 = pcr16Of(readConfiguration(await named(enclaveConfig, terminal)))
+  return { format: 'anchorhold-kms-pcr16/1', value: { pcr16 }, text: pcr16 }
 }
 
 export function iamAnswer(keyArn: string, out: string | undefined, terminal: Terminal): Promise<Answer> {

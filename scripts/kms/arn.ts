@@ -1,6 +1,6 @@
 /** Names of AWS: of keys, of roles, and what a Nitro Enclave measures of the role of its parent. */
-import { createHash } from 'node:crypto'
 import { refuse } from '../../enclave/protocol/errors.ts'
+import { extendedOnce } from './pcr.ts'
 
 const PARTITION = 'arn:aws(?:-cn|-us-gov)?'
 const ACCOUNT = '[0-9]{12}'
@@ -9,8 +9,6 @@ const IDENTITY_ARN = new RegExp(`^${PARTITION}:iam::${ACCOUNT}:(?:role|user)/[\\
 const KEY_ARN = new RegExp(`^${PARTITION}:kms:([a-z0-9-]{1,32}):${ACCOUNT}:key/[A-Za-z0-9-]{1,64}$`)
 /** A whole account: any of its identities that an IAM policy of the account lets in. */
 const ACCOUNT_PRINCIPAL = new RegExp(`^(?:${ACCOUNT}|${PARTITION}:iam::${ACCOUNT}:root)$`)
-
-const PCR_BYTES = 48
 
 /** The ARN of a role, as it stands in a policy. Refuses CONFIG_INVALID, also for an assumed role's session. */
 export function requireRoleArn(text: string): string {
@@ -35,7 +33,7 @@ export function isAccountPrincipal(text: string): boolean {
   return ACCOUNT_PRINCIPAL.test(text)
 }
 
-/** PCR3 of every enclave on an instance of this role, as 96 hex digits: one extension of zeros by the ARN's ASCII. */
+/** PCR3 of every enclave on an instance of this role, as 96 hex digits: by the ARN's ASCII. */
 export function pcr3Of(roleArn: string): string {
-  return createHash('sha384').update(new Uint8Array(PCR_BYTES)).update(roleArn, 'ascii').digest('hex')
+  return extendedOnce(Buffer.from(roleArn, 'ascii'))
 }

@@ -16,8 +16,10 @@ const HASH = /^0x[0-9a-f]{64}$/
 /** The two keys of a ledger that lie under KMS; a signer has one. */
 const PURPOSES = ['authority', 'state']
 const SIGNER_PURPOSES = ['authority']
+/** What `anchorhold signer --config-only --json` prints around a configuration. */
+const SIGNER_FORMAT = 'anchorhold-signer-config/1'
 
-type AnyConfiguration = Configuration | SignerConfiguration
+export type AnyConfiguration = Configuration | SignerConfiguration
 
 /** A configuration file of an enclave, of a core or a signer. Refuses CONFIG_INVALID. */
 export function readConfiguration(bytes: Uint8Array): AnyConfiguration {
@@ -27,7 +29,10 @@ export function readConfiguration(bytes: Uint8Array): AnyConfiguration {
       'CONFIG_INVALID',
       `expected the configuration of an enclave as a JSON object, got ${read.kind}`,
     )
-  return read.value['role'] === 'signer' ? parseSignerConfiguration(read.value) : parseConfiguration(read.value)
+  const { format, configuration } = read.value
+  const value = format === SIGNER_FORMAT ? configuration : read.value
+  const isSigner = typeof value === 'object' && value !== null && !Array.isArray(value) && value['role'] === 'signer'
+  return isSigner ? parseSignerConfiguration(value) : parseConfiguration(value)
 }
 
 /** All five values; the key version is the configuration's unless others are given, as during a rotation. */

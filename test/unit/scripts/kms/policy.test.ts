@@ -1,12 +1,17 @@
 import { expect } from 'chai'
+import { lockConfiguration } from '../../../../enclave/boot.ts'
+import { openDevelopmentNsm } from '../../../../enclave/development/nsm-device.ts'
 import { encryptionContext } from '../../../../enclave/keys/encryption-context.ts'
-import { configHash, parseConfiguration } from '../../../../enclave/protocol/configuration.ts'
+import { configHash, lockedHash, parseConfiguration } from '../../../../enclave/protocol/configuration.ts'
+import { toHex } from '../../../../enclave/protocol/ids.ts'
 import { parseSignerConfiguration, signerKeyContext } from '../../../../enclave/protocol/signer-configuration.ts'
 import { ledgerIdOf } from '../../../../enclave/protocol/typed-data.ts'
+import { openNsm } from '../../../../enclave/shell/nsm.ts'
 import { pcr3Of } from '../../../../scripts/kms/arn.ts'
 import { contextOf, contextOfHash, readConfiguration } from '../../../../scripts/kms/context.ts'
 import { canaryPolicies, hostRolePolicy } from '../../../../scripts/kms/iam.ts'
 import { readImages } from '../../../../scripts/kms/measurements.ts'
+import { pcr16Of } from '../../../../scripts/kms/pcr.ts'
 import { keyPolicy } from '../../../../scripts/kms/policy.ts'
 import {
   ACCOUNT_ROOT,
@@ -130,6 +135,22 @@ describe('PCR3 of a role', () => {
   })
 })
 
+describe('PCR16 of a configuration', () => {
+  it('is what an NSM has in that register once a boot has locked the configuration', () => {
+    const nsm = openNsm(openDevelopmentNsm())
+    const name = lockedHash(CONFIGURATION)
+    const hash = Buffer.from(name.slice(2), 'hex')
+    lockConfiguration(nsm, Buffer.from(pcr16Of(CONFIGURATION), 'hex'), { hash, name })
+    expect(pcr16Of(CONFIGURATION)).to.equal(toHex(nsm.describePcr(16).value).slice(2))
+  })
+
+  it('differs with the KMS key alone, which the configuration hash does not', () => {
+    const { keyRelease: _, ...place } = CONFIGURATION
+    expect(pcr16Of(place)).to.not.equal(pcr16Of(CONFIGURATION))
+    expect(configHash(place)).to.equal(configHash(CONFIGURATION))
+  })
+})
+
 describe('the permissions in IAM', () => {
   it('let the host use one key by two actions', () => {
     const [only, ...more] = hostRolePolicy(KEY_ARN).Statement
@@ -173,6 +194,8 @@ describe('the context of a key policy', () => {
     const expected = encryptionContext(signerKeyContext(parseSignerConfiguration(file)), 'authority')
     const values = contextOf(readConfiguration(encode(file)), [])
     for (const [key, value] of Object.entries(expected)) expect(values).to.have.property(key).that.deep.equals([value])
+    const printed = { format: 'anchorhold-signer-config/1', config: values.config?.[0], configuration: file }
+    expect(contextOf(readConfiguration(encode(printed)), [])).to.deep.equal(values)
     // The same chain and address as the core's anchor: role and configuration still keep the two apart.
     expect(values.ledger).to.deep.equal(contextOf(CONFIGURATION, []).ledger)
     expect(values.role).to.not.deep.equal(contextOf(CONFIGURATION, []).role)
