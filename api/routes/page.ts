@@ -30,7 +30,7 @@ export function addPageRoutes(
     tags: ['status'],
     summary: 'Where everything stands',
     security: [{ bearer: [] }, { oldHeader: [] }],
-    response: { 200: View, 401: Problem, 403: Problem, 429: Problem },
+    response: { 200: View, 401: Problem, 403: Problem, 429: Problem, 502: Problem },
   }
   app
     .withTypeProvider<ZodTypeProvider>()

@@ -1,4 +1,7 @@
 import { strict as assert } from 'node:assert'
+import { Documents } from '../../api/documents.ts'
+import { buildApi } from '../../api/server.ts'
+import { readTokens, tokensOf } from '../../api/tokens.ts'
 import { EVE, owedWei, signedOn, useGovernedStage } from './governed.ts'
 import { ETHER_WEI } from './stage.ts'
 import { refuses } from './use-stage.ts'
@@ -24,4 +27,34 @@ describe('S36: an adjustment by whoever reached the api', () => {
     await boot.keep((await boot.call('adjust', by.adjust(act))).records)
     assert.equal(await owedWei(boot, 'orch-0'), 2n * ETHER_WEI)
   })
+
+  it('finds an api that nobody was given a token for closed, and one with an empty token not started', async () => {
+    const nowhere = { viewersFile: undefined, adminFile: undefined }
+    const strong = 's'.repeat(32)
+    assert.equal((await readTokens({ ...nowhere, viewersText: strong, adminText: undefined })).count, 1)
+    for (const weak of ['', ' ', ',', strong.slice(1), `${strong},`]) {
+      await refuses(readTokens({ ...nowhere, viewersText: weak, adminText: undefined }), 'TOKEN_WEAK')
+      await refuses(readTokens({ ...nowhere, viewersText: undefined, adminText: weak }), 'TOKEN_WEAK')
+    }
+    const nobody = new Documents({ status: silence, document: silence })
+    const app = await buildApi({
+      tokens: tokensOf({ viewers: [], admins: [] }),
+      core: nobody,
+      signer: nobody,
+      status: silence,
+      statusFor: 'viewer',
+      trustedProxies: [],
+      onFailure: () => undefined,
+    })
+    for (const url of ['/', '/api/status', '/api/tee/status', '/api/tee/core/status']) {
+      for (const token of ['', 'undefined', 'null', strong])
+        assert.equal((await app.inject({ url, headers: { 'x-admin-token': token } })).statusCode, 401, url)
+    }
+    await app.close()
+  })
 })
+
+/** Whoever got as far as this got too far. */
+function silence(): never {
+  throw new Error('expected a closed door, got an open one')
+}
