@@ -11,7 +11,7 @@ import { formatEther, parseEther, sameEther } from '../../enclave/protocol/money
 import { parseEnclaveEndpoint } from '../../host/enclave-endpoint.ts'
 import { requireKeyArn } from '../kms/arn.ts'
 
-export const PROXY_PORT_DEFAULT = '8000'
+export const PROXY_PORT_DEFAULT = 8_000
 export const ALLOWED_RECIPIENTS_MAX = 1_024
 const CIPHERTEXT_CHARACTERS_MAX = 4_096
 const VSOCK_PORT_MAX = 2 ** 32 - 2
@@ -82,6 +82,8 @@ type From = {
   readonly typedIn: string
   /** Refuses CONFIG_INVALID where it cannot. */
   readonly readText: (path: string) => string
+  /** kmsProxyPort of host.json, where there is one: an option that was not typed must not replace it. */
+  readonly proxyPort?: number
 }
 
 /** Options of the replaced script that are no longer said here, and where they are. */
@@ -105,13 +107,16 @@ const CORE_ONLY = ['policy', 'roster'] as const
 export function readProvision(flags: ProvisionFlags, from: From): ProvisionOptions {
   for (const [name, where] of Object.entries(MOVED)) if (name in flags) throw new CodedError('CONFIG_INVALID', where)
   const { role = 'core' } = flags
-  const common = readCommon(flags)
+  const common = readCommon(flags, from)
+  if (flags.generate === true && common.expectedAddress !== undefined)
+    refuse('CONFIG_INVALID', '--expected-address beside a ciphertext', 'a key that is only being drawn')
   if (role === 'signer') return { role, ...common, key: readKey(flags, from), ...readSigner(flags, from) }
   if (role !== 'core') refuse('CONFIG_INVALID', '--role core or signer', role)
   return { role, ...common, ...readCore(flags, from) }
 }
 
-function readCommon({ endpoint, region, kmsKeyId, keySpec, proxyPort, expectedAddress }: ProvisionFlags): Common {
+function readCommon(flags: ProvisionFlags, from: From): Common {
+  const { endpoint, region, kmsKeyId, keySpec, proxyPort, expectedAddress } = flags
   if (endpoint !== undefined) parseEnclaveEndpoint(endpoint, '--endpoint')
   if (keySpec !== undefined && keySpec !== 'AES-256') refuse('CONFIG_INVALID', '--key-spec AES-256', keySpec)
   const keyRegion = kmsKeyId === undefined ? undefined : requireKeyArn(kmsKeyId).split(':')[3]
@@ -121,7 +126,10 @@ function readCommon({ endpoint, region, kmsKeyId, keySpec, proxyPort, expectedAd
     ...only('endpoint', endpoint),
     ...only('region', region ?? keyRegion),
     ...only('keyId', kmsKeyId),
-    proxyPort: readInteger('--proxy-port', proxyPort ?? PROXY_PORT_DEFAULT, VSOCK_PORT_MAX),
+    proxyPort:
+      proxyPort === undefined
+        ? (from.proxyPort ?? PROXY_PORT_DEFAULT)
+        : readInteger('--proxy-port', proxyPort, VSOCK_PORT_MAX),
     ...only(
       'expectedAddress',
       expectedAddress === undefined ? undefined : readAddress('--expected-address', expectedAddress),
@@ -236,7 +244,7 @@ export function withProvisionOptions(command: Command): Command {
     .option('--region <name>', 'of the KMS key; its ARN says it too')
     .option('--kms-key-id <arn>', 'the full ARN of the KMS key')
     .option('--key-spec <spec>', 'AES-256, the only one')
-    .option('--proxy-port <port>', `where vsock-proxy listens; else ${PROXY_PORT_DEFAULT}`)
+    .option('--proxy-port <port>', `where vsock-proxy listens; else that of host.json, ${PROXY_PORT_DEFAULT}`)
     .option('--expected-address <address>', 'refuse a key of any other')
     .option('--ciphertext-b64 <text>', 'signer: a key that was made before, as base64')
     .option('--ciphertext <file>', 'signer: the same from a file')

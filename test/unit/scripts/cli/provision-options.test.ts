@@ -58,7 +58,7 @@ describe('the options of provisioning', () => {
 
   it('take everything that a core has', () => {
     const words = ['--generate', '--endpoint', 'vsock://16:5000', '--kms-key-id', KEY_ARN, '--region', 'eu-west-1']
-    const more = ['--key-spec', 'AES-256', '--proxy-port', '8001', '--expected-address', MIXED]
+    const more = ['--key-spec', 'AES-256', '--proxy-port', '8001']
     expect(read(...words, ...more, '--policy', 'policy.json', '--roster', '/there/roster.json')).to.deep.equal({
       role: 'core',
       key: { kind: 'generate' },
@@ -66,10 +66,22 @@ describe('the options of provisioning', () => {
       region: 'eu-west-1',
       keyId: KEY_ARN,
       proxyPort: 8_001,
-      expectedAddress: MIXED.toLowerCase(),
       policy: '/here/policy.json',
       roster: '/there/roster.json',
     })
+  })
+
+  it('leave the port of host.json as it is unless another one is typed', () => {
+    const from = { typedIn: '/here', readText: () => '', proxyPort: 9_000 }
+    expect(readProvision(flagsOf('--generate'), from).proxyPort).to.equal(9_000)
+    expect(readProvision(flagsOf('--generate', '--proxy-port', '9001'), from).proxyPort).to.equal(9_001)
+  })
+
+  it('expect an address of a key that was made before, and refuse to expect one of a key that is being drawn', () => {
+    const imported = read('--role', 'signer', '--ciphertext', 'signer.key', '--expected-address', MIXED)
+    expect(imported.expectedAddress).to.equal(MIXED.toLowerCase())
+    for (const role of ['core', 'signer'])
+      expect(refused('--role', role, '--generate', '--expected-address', MIXED), role).to.match(/^CONFIG_INVALID/)
   })
 
   it('know the region by the key', () => {
@@ -138,9 +150,12 @@ describe('the options of provisioning', () => {
   })
 
   it('refuse an address that is mistyped, short or zero, wherever one stands', () => {
-    for (const option of ['--expected-address', '--ticket-broker', '--allowed-recipient'])
+    const imported = ['--role', 'signer', '--ciphertext', 'a', '--chain-id', '42161', '--ticket-broker', BROKER]
+    for (const option of ['--expected-address', '--ticket-broker', '--allowed-recipient']) {
+      expect(refused(...imported, option, MIXED), option).to.match(/^accepted/)
       for (const text of [MISTYPED, BROKER.slice(0, -1), `0x${'00'.repeat(20)}`, 'livepeer.eth'])
-        expect(refused(...SIGNER, option, text), `${option} ${text}`).to.match(/^CONFIG_INVALID/)
+        expect(refused(...imported, option, text), `${option} ${text}`).to.match(/^CONFIG_INVALID/)
+    }
   })
 
   it('refuse more recipients than a signer holds', () => {
