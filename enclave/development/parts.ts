@@ -21,6 +21,7 @@ import { openTrustedClock } from '../shell/trusted-clock.ts'
 import { drawDevelopmentRoot, readDevelopmentRoot } from './chain.ts'
 import { openDevelopmentKms } from './kms.ts'
 import { openDevelopmentNsm } from './nsm-device.ts'
+import { developmentSignerRelease } from './signer-release.ts'
 
 export type PartOptions = {
   readonly wrappingKey: string
@@ -49,7 +50,8 @@ export async function openParts(options: PartOptions, report: Parts['report']): 
     entropy: randomBytes,
     clock,
     releaseOf: (terms) => (terms === undefined ? development : openKmsRelease(reached(standIn, terms))),
-    signerReleaseOf: (terms) => openKmsSignerRelease(reached(standIn, terms)),
+    signerReleaseOf: (terms) =>
+      terms === undefined ? developmentSignerRelease(development) : openKmsSignerRelease(reached(standIn, terms)),
     report,
   }
 }
