@@ -27,11 +27,14 @@ type Lent = Pick<
 export async function lentForRelease(config: HostConfig): Promise<Lent> {
   const { keyRelease } = parseConfiguration(await readConfiguration(config.enclaveConfig))
   if (keyRelease === undefined) return {}
+  return { region: keyRelease.region, key_id: keyRelease.keyId, ...(await credentialsLent(config.kmsProxyPort)) }
+}
+
+/** Credentials of this machine and the port of its pipe to KMS, under the names of the wire. Refuses AWS_CREDENTIALS. */
+export async function credentialsLent(proxyPort: number): Promise<Lent> {
   const { accessKeyId, secretAccessKey, sessionToken } = await awsCredentials(ownEnvironment())
   return {
-    region: keyRelease.region,
-    key_id: keyRelease.keyId,
-    proxy_port: config.kmsProxyPort,
+    proxy_port: proxyPort,
     aws_access_key_id: accessKeyId,
     aws_secret_access_key: secretAccessKey,
     ...(sessionToken === undefined ? {} : { aws_session_token: sessionToken }),

@@ -7,6 +7,7 @@ import { STAGES } from '../../queues/names.ts'
 import type { ImportOptions } from '../import/import.ts'
 import { type Answer, EXIT_FAILED, EXIT_OK, EXIT_USAGE, jsonOf, type Terminal } from './answer.ts'
 import { addApi } from './api.ts'
+import { addAttest } from './attest-words.ts'
 import { addAuthority } from './authority-words.ts'
 import { answering, type Flags, type Run, show, withData, withJson } from './command.ts'
 import { configAnswer } from './config-check.ts'
@@ -80,6 +81,7 @@ function describe(run: Run): Command {
   addCalls(program, run)
   addImport(program, run)
   addAuthority(program, run)
+  addAttest(program, run)
   addKms(program, run)
   addSigner(program, run)
   return program

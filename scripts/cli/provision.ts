@@ -1,4 +1,5 @@
-/** `anchorhold provision --generate`: a new ledger's keys, drawn inside an enclave that ends right after. */
+/** `anchorhold provision`: keys that an enclave draws, and what it is told to keep them for. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CodedError } from '../../enclave/protocol/errors.ts'
 import { readKeyFile } from '../../host/boot.ts'
@@ -11,15 +12,28 @@ import { configureEnclave, lentForRelease } from '../../host/key-release.ts'
 import { openLog } from '../../host/log.ts'
 import type { Answer, Terminal } from './answer.ts'
 import { recordCommand } from './context.ts'
+import { checkKeyRelease, KEY_VERSION_FIRST, writeLedgerFiles } from './provision-ledger.ts'
+import { type ProvisionFlags, type ProvisionOptions, readProvision } from './provision-options.ts'
+import { provisionSignerAnswer } from './provision-signer.ts'
+
+/** One command for both roles. Refuses CONFIG_INVALID before anything is asked of an enclave. */
+export async function provisionAnswer(dataDir: string, flags: ProvisionFlags, terminal: Terminal): Promise<Answer> {
+  const options = readProvision(flags, { typedIn: terminal.typedIn, readText: readTextFile })
+  const config = loadHostConfig(dataDir, terminal.environment)
+  await recordCommand({ control: openControl(config.paths), now: Date.now }, 'provision', { role: options.role })
+  return options.role === 'signer' ? provisionSignerAnswer(config, options) : provisionCore(config, options)
+}
+
+type CoreOptions = Extract<ProvisionOptions, { readonly role: 'core' }>
 
 /** Writes DATA/keys/keys.json. Refuses CONFIG_INVALID where there are keys: they may be the only way to a treasury. */
-export async function provisionAnswer(dataDir: string, { environment }: Terminal): Promise<Answer> {
-  const config = loadHostConfig(dataDir, environment)
+async function provisionCore(given: HostConfig, options: CoreOptions): Promise<Answer> {
+  const config = withEndpoint(given, options)
   const { keyFile } = config.paths
   if ((await readIfThere(keyFile)) !== undefined) {
     throw new CodedError('CONFIG_INVALID', `expected no keys yet, got ${keyFile}; they are never drawn over`)
   }
-  await recordCommand({ control: openControl(config.paths), now: Date.now }, 'provision', { keyFile })
+  await layLedger(config, options)
   const { address, ...ciphertexts } = await drawKeys(config)
   await writeDurably(keyFile, `${JSON.stringify({ address, ...ciphertexts })}\n`)
   const next = [
@@ -29,6 +43,26 @@ export async function provisionAnswer(dataDir: string, { environment }: Terminal
     `send a little ether to ${address} for gas`,
   ]
   return { format: 'anchorhold-provision/1', value: { authority: address, keyFile }, text: next.join('\n') }
+}
+
+/** An enclave that is named runs already. */
+function withEndpoint(config: HostConfig, { endpoint, proxyPort }: CoreOptions): HostConfig {
+  const reached = { ...config, kmsProxyPort: proxyPort }
+  return endpoint === undefined ? reached : { ...reached, enclaveEndpoint: endpoint, enclaveProcess: 'none' }
+}
+
+async function layLedger(config: HostConfig, { policy, roster, keyId, region }: CoreOptions): Promise<void> {
+  if (policy === undefined) return checkKeyRelease(config, { ...(keyId && { keyId }), ...(region && { region }) })
+  const keyRelease = keyId && region ? { keyId, region, keyVersion: KEY_VERSION_FIRST } : undefined
+  await writeLedgerFiles(config, { policy, ...(roster && { roster }), ...(keyRelease && { keyRelease }) })
+}
+
+function readTextFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new CodedError('CONFIG_INVALID', `expected to read ${path}`, { cause })
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { attestationDigestOf, imageDigestOf } from '../../enclave/protocol/attestation/user-data.ts'
@@ -35,6 +35,8 @@ describe('A ledger whose keys KMS releases under attestation', function () {
   let kms: KmsProcess
   let enclave: RunningEnclave
   let world: World
+  let laid: { readonly policy: string; readonly roster: string; readonly before: string }
+  const refusals = new Map<string, string>()
 
   /** KMS with the policy that the generator makes for these images. Ciphertexts of the one before still open. */
   async function kmsFor(config: HostConfig, ...images: readonly number[]): Promise<KmsProcess> {
@@ -81,7 +83,13 @@ describe('A ledger whose keys KMS releases under attestation', function () {
       drawKeys: async (config) => {
         kms = await kmsFor(config, OLD_IMAGE)
         enclave = await machine.start({ endpoint: config.enclaveEndpoint, image: OLD_IMAGE, kms })
-        const { code, value } = await answerOf(['provision', '--generate', '--data', config.paths.root])
+        for (const [name, [words, environment]] of Object.entries(wrongWays(config))) {
+          const answer = await answerOf(['provision', ...words, '--data', config.paths.root], environment)
+          refusals.set(name, answer.value.code)
+        }
+        laid = layFiles(config)
+        const words = ['--generate', '--policy', laid.policy, '--roster', laid.roster, '--kms-key-id', KEY_ID]
+        const { code, value } = await answerOf(['provision', ...words, '--data', config.paths.root])
         expect(code, JSON.stringify(value)).to.equal(0)
         return toAddress(value.authority) as Address
       },
@@ -126,6 +134,25 @@ describe('A ledger whose keys KMS releases under attestation', function () {
       machine.rootPin,
     )
   }
+
+  it('says what is wrong with a provisioning, and leaves the enclave as cold as it was', () => {
+    expect(Object.fromEntries(refusals)).to.deep.equal({
+      'no credentials': 'AWS_CREDENTIALS',
+      'credentials of somebody else': 'KMS_REFUSED',
+      'another key': 'CONFIG_INVALID',
+      'an alias': 'CONFIG_INVALID',
+      'another region': 'CONFIG_INVALID',
+      'a key from outside': 'CONFIG_INVALID',
+      'an enclave that is not there': 'ENCLAVE_GONE',
+      'a setting of the old script': 'CONFIG_INVALID',
+    })
+  })
+
+  it('lays the ledger that its policy and roster describe, and no other one over it', async () => {
+    expect(readFileSync(world.config.enclaveConfig, 'utf8')).to.equal(laid.before)
+    const again = await command('provision', '--generate', '--policy', laid.policy, '--kms-key-id', KEY_ID)
+    expect(again.value.code).to.equal('CONFIG_INVALID')
+  })
 
   it('draws its keys in an enclave that KMS knows by its image, and never over keys that are there', async () => {
     expect((await command('provision', '--generate')).value.code).to.equal('CONFIG_INVALID')
@@ -199,6 +226,38 @@ describe('A ledger whose keys KMS releases under attestation', function () {
     }
   }
 })
+
+const OTHER_KEY = KEY_ID.replace(/.$/, '2')
+
+/** Each differs from the right way in one thing. */
+function wrongWays(config: HostConfig): { readonly [name: string]: readonly [readonly string[], NodeJS.ProcessEnv?] } {
+  const { AWS_ACCESS_KEY_ID: _, AWS_SECRET_ACCESS_KEY: __, ...bare } = process.env
+  const generate = ['--generate']
+  const nowhere = `unix://${config.paths.root}/nowhere.sock`
+  return {
+    'no credentials': [generate, { ...bare, AWS_EC2_METADATA_DISABLED: 'true' }],
+    'credentials of somebody else': [generate, { ...process.env, AWS_SECRET_ACCESS_KEY: 'a guess' }],
+    'another key': [[...generate, '--kms-key-id', OTHER_KEY]],
+    'an alias': [[...generate, '--kms-key-id', 'alias/anchorhold']],
+    'another region': [[...generate, '--region', 'us-east-1']],
+    'a key from outside': [['--ciphertext-b64', 'AAAA']],
+    'an enclave that is not there': [[...generate, '--endpoint', nowhere]],
+    'a setting of the old script': [[...generate, '--credit-reporter', `0x${'11'.repeat(20)}`]],
+  }
+}
+
+/** The policy and the roster of the world's genesis, as an operator writes them; its own files are taken away. */
+function layFiles(config: HostConfig) {
+  const { policy, roster } = JSON.parse(readFileSync(config.genesis, 'utf8'))
+  const files = { policy: `${config.paths.root}/policy.json`, roster: `${config.paths.root}/roster.json` }
+  const byId = Object.fromEntries(roster.map(({ id, recipient }: { id: string; recipient: string }) => [id, recipient]))
+  writeFileSync(files.policy, JSON.stringify(policy))
+  writeFileSync(files.roster, JSON.stringify(byId))
+  const before = readFileSync(config.enclaveConfig, 'utf8')
+  rmSync(config.genesis)
+  rmSync(config.enclaveConfig)
+  return { ...files, before }
+}
 
 function digestOf(image: number): Hash {
   const [pcr0, pcr1, pcr2] = [0, 1, 2].map((index) => imagePcrs(image).get(index) as Uint8Array)
