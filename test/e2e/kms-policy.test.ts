@@ -4,17 +4,22 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { Command } from 'commander'
 import { encryptionContext } from '../../enclave/keys/encryption-context.ts'
 import { sealKey } from '../../enclave/keys/kms/envelope.ts'
 import { configHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
+import { signerKeyContext } from '../../enclave/protocol/signer-configuration.ts'
+import { SIGNER_METHODS } from '../../enclave/protocol/signer-methods.ts'
+import { signerConfigurationOf } from '../../enclave/protocol/signer-terms.ts'
 import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
+import { readProvision, withProvisionOptions } from '../../scripts/cli/provision-options.ts'
 import type { Attempt } from '../../scripts/kms/canary.ts'
 import { writeBlob } from '../stand-ins/kms/blob.ts'
 import { issueServer } from '../stand-ins/kms/certificates.ts'
 import type { PolicyDocument } from '../stand-ins/kms/policy.ts'
 import { ADMIN_ROLE, KEY_ID, PARENT, PARENT_ROLE, REGION } from '../stand-ins/kms/start.ts'
 import { imagePcrs, KmsWorld } from '../stand-ins/kms/world.ts'
-import { anchorhold, answerOf, type Value } from './cli-run.ts'
+import { anchorhold, answerOf, typed, type Value } from './cli-run.ts'
 import { type Imds, startImds } from './imds-server.ts'
 
 const WORLD_MS_MAX = 120_000
@@ -130,6 +135,30 @@ describe('The way of a key policy', function () {
   it('never writes over a policy that is there', async () => {
     const { code, err } = await made()
     expect([code, err.startsWith('CONFIG_INVALID: ')]).to.deep.equal([1, true])
+  })
+
+  it('binds a signer’s key to what provisioning will ask of the signer, digit by digit', async () => {
+    const place = ['--chain-id', '42161', '--ticket-broker', CONFIGURATION.broker]
+    const payee = ['--allowed-recipient', CONFIGURATION.guardian]
+    const limits = ['--max-face-value-wei', '100000000000000001', '--key-id', KEY_ID, '--key-version', '1']
+    const printed = await typed(['signer', '--config-only', '--json', ...place, ...payee, ...limits])
+    const signer = join(files.folder, 'signer.json')
+    writeFileSync(signer, printed.out)
+    const arns = ['--role-arn', PARENT_ROLE, '--admin-arn', ADMIN_ROLE]
+    const words = ['kms', 'policy', '--json', '--measurements', files.measurements, '--enclave-config', signer, ...arns]
+    const { policy: made } = JSON.parse((await typed(words)).out)
+    const command = withProvisionOptions(new Command()).option('--generate')
+    const eth = ['--max-face-value-eth', '0.100000000000000001', '--kms-key-id', KEY_ID]
+    const flags = command.parse(['--role', 'signer', '--generate', ...place, ...payee, ...eth], { from: 'user' }).opts()
+    const options = readProvision(flags, { typedIn: files.folder, readText: () => '' })
+    if (options.role !== 'signer' || options.keyId === undefined) throw new Error('these are the options of a signer')
+    const terms = SIGNER_METHODS.generate.params.parse({ ...options.terms, key_id: options.keyId })
+    const sent = encryptionContext(signerKeyContext(signerConfigurationOf(terms)), 'authority')
+    for (const [name, value] of Object.entries(sent)) {
+      const sid = `NoUseForOther${name.slice(0, 1).toUpperCase()}${name.slice(1)}`
+      const { Condition } = made.Statement.find(({ Sid }: Value) => Sid === sid)
+      expect(Condition.StringNotEquals[`kms:EncryptionContext:${name}`], name).to.deep.equal([value])
+    }
   })
 
   it('shows a canary of the host’s own role a closed key, however it asks', async () => {
