@@ -35,9 +35,9 @@ export type Kms = {
 /** The first try and what the SDK repeats with growing pauses: throttling, resets, timeouts. */
 export const KMS_ATTEMPTS_MAX = 3
 /** Of one attempt, from its first byte out to its answer. */
-export const KMS_REQUEST_TIMEOUT_MS = 10_000
-/** Of one call, pauses and all: until then the enclave answers nothing else. */
-export const KMS_CALL_TIMEOUT_MS = 30_000
+export const KMS_REQUEST_TIMEOUT_MS = 5_000
+/** Of one call, pauses and all. A host waits half a minute for the two of one request, and nothing else is answered meanwhile. */
+export const KMS_CALL_TIMEOUT_MS = 12_000
 /** An answer of GenerateDataKey with the longest CiphertextBlob has 11 kB. */
 export const KMS_ANSWER_BYTES_MAX = 32_768
 
