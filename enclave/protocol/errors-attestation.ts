@@ -85,6 +85,11 @@ export const ATTESTATION_ERRORS = {
     action: 'Give the measurements of the published release, and a nonce of at least 16 random bytes.',
     retry: 'never',
   },
+  ATTESTATION_FETCH: {
+    meaning: 'No attestation document came from where one was asked for.',
+    action: 'Check the address and that the api runs, then ask again with a new nonce.',
+    retry: 'later',
+  },
   ATTESTATION_MODE: {
     meaning: 'A live verdict was demanded, and this is not one.',
     action: 'Verify a fresh document in live mode; an archived verdict says nothing about the present.',

@@ -19,11 +19,11 @@ type Vector = {
   readonly userData: UserData
   readonly publicKey: Hex
   readonly nonce: Hex
-  readonly document: Hex
+  readonly document_b64: string
 }
 
 const vector = JSON.parse(readFileSync(join(import.meta.dirname, 'attestation-development.json'), 'utf8')) as Vector
-const document = fromHex(vector.document)
+const document = new Uint8Array(Buffer.from(vector.document_b64, 'base64'))
 const { v: _, ...userData } = vector.userData
 const expectation = {
   mode: 'archived',

@@ -4,6 +4,7 @@
  *   node test/vectors/make-attestation.ts > test/vectors/attestation-development.json
  */
 import { encodeUserData } from '../../enclave/protocol/attestation/user-data.ts'
+import { encodeBase64 } from '../../enclave/protocol/base64.ts'
 import type { Address, Hash } from '../../enclave/protocol/ids.ts'
 import { toHex } from '../../enclave/protocol/ids.ts'
 import { DOCUMENT_AT_MS, newTestAttester } from '../builders/attestation.ts'
@@ -38,7 +39,7 @@ process.stdout.write(
       userData,
       publicKey: toHex(publicKey),
       nonce: toHex(nonce),
-      document: toHex(attester.document({ nonce, publicKey, userData: encodeUserData(userData) })),
+      document_b64: encodeBase64(attester.document({ nonce, publicKey, userData: encodeUserData(userData) })),
     },
     null,
     1,

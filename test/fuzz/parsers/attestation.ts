@@ -9,16 +9,15 @@ import { type ForeignValue, readForeign } from '../../../enclave/protocol/attest
 import { parseMeasurements } from '../../../enclave/protocol/attestation/measurements.ts'
 import { readPayload } from '../../../enclave/protocol/attestation/payload.ts'
 import { decodeUserData, encodeUserData } from '../../../enclave/protocol/attestation/user-data.ts'
-import { fromHex, type Hex } from '../../../enclave/protocol/ids.ts'
 import { concatBytes } from '../../../enclave/protocol/words.ts'
 import { ROOT } from '../engine/root.ts'
 import { bytesOf, demand, isSame, judged, type Target } from '../engine/target.ts'
 import { changeInside, randomBytes } from '../mutations.ts'
 
-type Vector = { readonly document: Hex; readonly measurements: object }
+type Vector = { readonly document_b64: string; readonly measurements: object }
 
 const vector = JSON.parse(readFileSync(join(ROOT, 'test/vectors/attestation-development.json'), 'utf8')) as Vector
-const DOCUMENT = fromHex(vector.document)
+const DOCUMENT = new Uint8Array(Buffer.from(vector.document_b64, 'base64'))
 const { payload: PAYLOAD } = readEnvelope(DOCUMENT)
 const FIELDS = readPayload(PAYLOAD)
 
