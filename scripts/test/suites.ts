@@ -34,6 +34,7 @@ export const SUITES: readonly Suite[] = [
   mochaSuite('fuzz'),
   mochaSuite('attacks'),
   { ...mochaSuite('fork'), runner: 'hardhat-mocha', slow: true },
+  { ...mochaSuite('guest'), slow: true },
   { ...mochaSuite('faults'), name: 'crashes', slow: true, env: { CRASH_CELLS: 'all' } },
 ]
 
