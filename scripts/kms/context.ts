@@ -1,13 +1,16 @@
 /** The encryption context of a ledger's keys, as its enclave builds it from the configuration that is locked into it. */
-import { type Configuration, configHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
+import { type Configuration, configHash, lockedHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
 import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
+import { fromHexOr } from '../../enclave/protocol/ids.ts'
 import {
   parseSignerConfiguration,
   type SignerConfiguration,
   signerKeyContext,
+  signerLockedHash,
 } from '../../enclave/protocol/signer-configuration.ts'
 import { parseStrictJson } from '../../enclave/protocol/strict-json.ts'
 import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
+import { extendedOnce } from './pcr.ts'
 import type { ContextValues } from './policy.ts'
 
 const CONFIGURATION_BYTES_MAX = 65_536
@@ -19,7 +22,7 @@ const SIGNER_PURPOSES = ['authority']
 /** What `anchorhold signer --config-only --json` prints around a configuration. */
 const SIGNER_FORMAT = 'anchorhold-signer-config/1'
 
-export type AnyConfiguration = Configuration | SignerConfiguration
+type AnyConfiguration = Configuration | SignerConfiguration
 
 /** A configuration file of an enclave, of a core or a signer. Refuses CONFIG_INVALID. */
 export function readConfiguration(bytes: Uint8Array): AnyConfiguration {
@@ -57,6 +60,12 @@ export function contextOfHash(config: string, keyVersions: readonly string[]): C
   if (!HASH.test(config)) refuse('CONFIG_INVALID', 'config as 0x and 64 lower-case hex digits', config)
   const versions = keyVersions.map(requireKeyVersion)
   return { config: [config], purpose: PURPOSES, ...(versions.length > 0 ? { keyVersion: versions } : {}) }
+}
+
+/** PCR16 of an enclave that was told this configuration: by the hash that is locked, its KMS key included. */
+export function pcr16Of(configuration: AnyConfiguration): string {
+  const locked = configuration.role === 'signer' ? signerLockedHash(configuration) : lockedHash(configuration)
+  return extendedOnce(fromHexOr(locked) ?? new Uint8Array(0))
 }
 
 function requireKeyVersion(text: string): string {

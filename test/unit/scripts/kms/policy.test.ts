@@ -8,10 +8,9 @@ import { parseSignerConfiguration, signerKeyContext } from '../../../../enclave/
 import { ledgerIdOf } from '../../../../enclave/protocol/typed-data.ts'
 import { openNsm } from '../../../../enclave/shell/nsm.ts'
 import { pcr3Of } from '../../../../scripts/kms/arn.ts'
-import { contextOf, contextOfHash, readConfiguration } from '../../../../scripts/kms/context.ts'
+import { contextOf, contextOfHash, pcr16Of, readConfiguration } from '../../../../scripts/kms/context.ts'
 import { canaryPolicies, hostRolePolicy } from '../../../../scripts/kms/iam.ts'
 import { readImages } from '../../../../scripts/kms/measurements.ts'
-import { pcr16Of } from '../../../../scripts/kms/pcr.ts'
 import { keyPolicy } from '../../../../scripts/kms/policy.ts'
 import {
   ACCOUNT_ROOT,
