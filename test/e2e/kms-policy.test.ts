@@ -161,6 +161,27 @@ describe('The way of a key policy', function () {
     }
   })
 
+  it('prints what roles and registers need, and refuses what it cannot read by one line', async () => {
+    const iam = JSON.parse((await typed(['kms', 'iam', '--key-arn', KEY_ID, '--json'])).out)
+    expect([iam.format, iam.policy.Statement[0].Resource]).to.deep.equal(['anchorhold-kms-iam/1', KEY_ID])
+    const canaries = await typed(['kms', 'canary', '--key-arn', KEY_ID, '--assumed-by-arn', ADMIN_ROLE])
+    expect(Object.keys(JSON.parse(canaries.out))).to.deep.equal(['trust', 'permissions'])
+    for (const words of [
+      ['kms', 'pcr3', '--role-arn', PARENT_ROLE],
+      ['kms', 'pcr16', '--enclave-config', files.configuration],
+    ])
+      expect((await typed(words)).out, words.join(' ')).to.match(/^[0-9a-f]{96}\n$/)
+    for (const words of [
+      ['kms', 'lint', files.folder],
+      ['kms', 'pcr16', '--enclave-config', files.policy],
+      ['kms', 'iam', '--key-arn', 'alias/ledger'],
+    ]) {
+      const { code, err } = await typed(words)
+      expect([code, err.split(':')[0]], words.join(' ')).to.deep.equal([1, 'CONFIG_INVALID'])
+    }
+    expect((await typed(['kms', 'policy'])).code).to.equal(2)
+  })
+
   it('shows a canary of the host’s own role a closed key, however it asks', async () => {
     const { code, value } = await canary((unchanged) => unchanged)
     expect([code, value.code]).to.deep.equal([0, null])

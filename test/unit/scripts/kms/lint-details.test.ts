@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { lintKeyPolicy } from '../../../../scripts/kms/lint.ts'
+import { covers } from '../../../../scripts/kms/names.ts'
 import {
   ACCOUNT_ROOT,
   ADMIN_ROLE,
@@ -9,6 +10,7 @@ import {
   demand,
   forget,
   found,
+  HOST_ROLE,
   moved,
   NEXT_IMAGE,
   PCR0,
@@ -17,6 +19,44 @@ import {
   withAnother,
   without,
 } from './key-policies.ts'
+
+describe('the actions that a pattern covers', () => {
+  const COVERED: readonly (readonly [pattern: string, action: string])[] = [
+    ['kms:Decrypt', 'kms:Decrypt'],
+    ['KMS:decrypt', 'kms:Decrypt'],
+    ['*', 'kms:Decrypt'],
+    ['kms:*', 'kms:Decrypt'],
+    ['kms:**', 'kms:Decrypt'],
+    ['kms:De*pt', 'kms:Decrypt'],
+    ['kms:*e*r*t', 'kms:ReEncryptFromIt'],
+    ['kms:?ecrypt', 'kms:Decrypt'],
+    ['kms:Decrypt*', 'kms:Decrypt'],
+    ['*:D*??', 'kms:Decrypt'],
+    ['kms:*a*ab', 'kms:aaab'],
+  ]
+  const OPEN: readonly (readonly [pattern: string, action: string])[] = [
+    ['kms:Decryp', 'kms:Decrypt'],
+    ['kms:Decrypts', 'kms:Decrypt'],
+    ['ms:Decrypt', 'kms:Decrypt'],
+    ['kms:?Decrypt', 'kms:Decrypt'],
+    ['kms:Decrypt?', 'kms:Decrypt'],
+    ['kms:D*x', 'kms:Decrypt'],
+    ['kms:.*', 'kms:Decrypt'],
+    ['', 'kms:Decrypt'],
+    ['kms.Decrypt', 'kms:Decrypt'],
+  ]
+
+  it('are those that IAM would match, and no others', () => {
+    for (const [pattern, action] of COVERED) expect(covers([pattern], action), `${pattern} ${action}`).to.equal(true)
+    for (const [pattern, action] of OPEN) expect(covers([pattern], action), `${pattern} ${action}`).to.equal(false)
+  })
+
+  it('are found at once under a pattern that is made to take for ever', () => {
+    const hostile = `kms:${'*e'.repeat(10_000)}x`
+    const policy = withAnother(aKeyPolicy(), { Principal: { AWS: HOST_ROLE }, Action: hostile })
+    expect(found(policy, 'error')).to.deep.equal(['ACTION_WILDCARD'])
+  })
+})
 
 describe('the linter of key policies, beside single holes', () => {
   it('refuses capitals where the comparison is exact, and takes them where case is ignored', () => {
