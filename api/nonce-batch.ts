@@ -18,6 +18,8 @@ export type Place = {
 
 /** A batch begins no sooner after the one before. */
 export const BATCH_INTERVAL_MS = 10_000
+/** So long the first caller waits for others, when nobody came for an interval: nobody's nonce takes it alone. */
+export const GATHER_MS = 200
 /** Callers that may wait for the next batch at once. */
 export const NONCES_PER_BATCH_MAX = 1_024
 
@@ -64,7 +66,7 @@ export class NonceBatch {
   async #run(): Promise<void> {
     this.#isRunning = true
     const { now, wait } = this.#works
-    await wait(Math.max(0, this.#notBeforeMs - now()))
+    await wait(Math.max(GATHER_MS, this.#notBeforeMs - now()))
     const seats = [...this.#seats.values()]
     this.#seats = new Map()
     this.#notBeforeMs = now() + BATCH_INTERVAL_MS

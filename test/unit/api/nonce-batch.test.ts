@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { BATCH_INTERVAL_MS, NONCES_PER_BATCH_MAX, NonceBatch, type Place } from '../../../api/nonce-batch.ts'
+import { BATCH_INTERVAL_MS, GATHER_MS, NONCES_PER_BATCH_MAX, NonceBatch, type Place } from '../../../api/nonce-batch.ts'
 import { waitMsOf } from '../../../api/refused.ts'
 import { CodedError, isCoded } from '../../../enclave/protocol/errors.ts'
 import { fromHex, toHex } from '../../../enclave/protocol/ids.ts'
@@ -94,12 +94,12 @@ describe('nonces that share a document', () => {
     pass(0)
     await first
     const second = batch.join(nonceOf(2))
-    expect(waits).to.deep.equal([0, BATCH_INTERVAL_MS])
+    expect(waits).to.deep.equal([GATHER_MS, BATCH_INTERVAL_MS])
     pass(BATCH_INTERVAL_MS)
     await second
     pass(3 * BATCH_INTERVAL_MS)
     const third = batch.join(nonceOf(3))
-    expect(waits.slice(2)).to.deep.equal([0])
+    expect(waits.slice(2)).to.deep.equal([GATHER_MS])
     pass(0)
     await third
     expect(asked).to.have.length(3)
