@@ -1,10 +1,12 @@
 /** Every target, by the boundary that its bytes cross. */
 import type { Target } from '../engine/target.ts'
 import { ATTESTATION } from './attestation.ts'
+import { KMS } from './cms.ts'
 import { ENCODINGS } from './encodings.ts'
 import { HOST_FILES } from './host-files.ts'
 import { JOURNAL } from './journal.ts'
 import { LOG } from './log.ts'
+import { NSM } from './nsm.ts'
 import { REBUILD } from './rebuild.ts'
 import { REQUESTS } from './requests.ts'
 import { RPC } from './rpc.ts'
@@ -18,7 +20,9 @@ export const TARGETS: readonly Target[] = [
   ...ENCODINGS,
   ...JOURNAL,
   ...SEALED,
+  ...KMS,
   ...ATTESTATION,
+  ...NSM,
   ...LOG,
   ...SETTING_TARGETS,
   ...HOST_FILES,
