@@ -37,10 +37,24 @@ async function verdictOf(words: readonly string[]) {
 
 describe('The command line of attestation', function () {
   this.timeout(TEST_MS_MAX)
-  before(() => {
+  const asked: string[] = []
+  let server: Server
+  let answer: (nonce: string) => [status: number, body: string] = () => [500, '']
+  const url = (): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/tee/core/attestation`
+  before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'attest-'))
+    server = createServer((request, response) => {
+      const nonce = new URL(request.url ?? '', 'http://host').searchParams.get('nonce') ?? ''
+      asked.push(nonce)
+      const [status, body] = answer(nonce)
+      response.writeHead(status, { connection: 'close' }).end(body)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
   })
-  after(() => rmSync(folder, { recursive: true }))
+  after(async () => {
+    rmSync(folder, { recursive: true })
+    await new Promise((done) => server.close(done))
+  })
 
   describe('without a genuine document', () => {
     it('shows what one says as UNVERIFIED, with what it would bind', async () => {
@@ -88,21 +102,6 @@ describe('The command line of attestation', function () {
   })
 
   describe('with an api', () => {
-    const asked: string[] = []
-    let server: Server
-    let answer: (nonce: string) => [status: number, body: string] = () => [500, '']
-    const url = (): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/tee/core/attestation`
-    before(async () => {
-      server = createServer((request, response) => {
-        const nonce = new URL(request.url ?? '', 'http://host').searchParams.get('nonce') ?? ''
-        asked.push(nonce)
-        const [status, body] = answer(nonce)
-        response.writeHead(status, { connection: 'close' }).end(body)
-      }).listen(0, '127.0.0.1')
-      await once(server, 'listening')
-    })
-    after(() => new Promise((done) => server.close(done)))
-
     it('asks with a nonce of its own, another one each time, and judges what comes', async () => {
       answer = () => [200, JSON.stringify({ document_b64: development.document_b64 })]
       const measurements = asJson('development.json', development.measurements)
@@ -163,6 +162,14 @@ describe('The command line of attestation', function () {
       const unlooked = value.checks.filter(({ verdict }: { verdict: string }) => verdict !== 'ok')
       expect(unlooked.map(({ name }: { name: string }) => name)).to.deep.equal(['binding'])
       expect((await verdictOf(words)).value.code).to.equal('ATTESTATION_EXPIRED')
+    })
+
+    it('refuses one whose nonce is no root over the nonce that was asked for', async () => {
+      const entry = find('qos-mock')
+      const document_b64 = Buffer.from(entry.bytes).toString('base64')
+      answer = () => [200, JSON.stringify({ document_b64, leaf_index: 0, tree_size: 1, proof: [] })]
+      const words = ['--archived', '--url', url(), '--nonce', 'auto', '--measurements', measuring(entry)]
+      expect((await verdictOf(words)).value.code).to.equal('ATTESTATION_NONCE')
     })
 
     it('judges one as of its own day where it is told to, from base64 too', async () => {

@@ -24,7 +24,8 @@ export type DerReader = { readonly bytes: Uint8Array; at: number; readonly end: 
 export type Element = { readonly tag: number; readonly whole: Uint8Array; readonly content: DerReader }
 
 export function newDerReader(bytes: Uint8Array): DerReader {
-  return { bytes, at: 0, end: bytes.length }
+  // A Buffer's slice() would share memory with the caller: read through a plain array.
+  return { bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0, end: bytes.length }
 }
 
 export function malformed(expected: string, got: string): CodedError {

@@ -14,11 +14,10 @@ import {
   readHead,
   readStringBytes,
 } from './foreign-cbor.ts'
+import { P384_SIGNATURE_BYTES } from './p384.ts'
 
 export const DOCUMENT_BYTES_MAX = 64 * 1024
 export const PAYLOAD_BYTES_MAX = 16_384
-/** r‖s, 48 bytes each. */
-export const SIGNATURE_BYTES = 96
 
 /** {1: -35}: ES384, and nothing beside it. */
 const PROTECTED = Uint8Array.of(0xa1, 0x01, 0x38, 0x22)
@@ -55,7 +54,7 @@ export function readEnvelope(document: Uint8Array, options?: { readonly tagged: 
   const payload = readBytes(reader, 'the payload', 1, PAYLOAD_BYTES_MAX)
   // Lengths have one form, so these are the bytes that a signer of this payload writes too.
   const signedBytes = concatBytes(SIGNED_PREFIX, reader.bytes.subarray(start, reader.at))
-  const signature = readBytes(reader, 'the signature', SIGNATURE_BYTES, SIGNATURE_BYTES)
+  const signature = readBytes(reader, 'the signature', P384_SIGNATURE_BYTES, P384_SIGNATURE_BYTES)
   expectEnd(reader)
   return { payload, signedBytes, signature }
 }

@@ -47,7 +47,8 @@ export type ForeignReader = {
 export type Head = { readonly major: number; readonly argument: number | bigint | undefined }
 
 export function newForeignReader(bytes: Uint8Array, code: ErrorCode): ForeignReader {
-  return { bytes, code, at: 0 }
+  // A Buffer's slice() would share memory with the caller: read through a plain array.
+  return { bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), code, at: 0 }
 }
 
 /** The one value that `bytes` hold, to the last byte; else refuses with `code`. */

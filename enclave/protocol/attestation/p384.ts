@@ -9,6 +9,9 @@ import type { HashFunction } from '../hash.ts'
 export const SHA384_BYTES = 48
 /** 04‖x‖y. */
 export const P384_POINT_BYTES = 97
+const UNCOMPRESSED = 0x04
+/** r‖s. */
+export const P384_SIGNATURE_BYTES = 96
 
 /**
  * True if r‖s (96 bytes) is a signature of `message` with SHA-384 by the key at `point` (97 bytes, 04‖x‖y). A high s
@@ -26,6 +29,9 @@ export function sha384(bytes: Uint8Array): Uint8Array {
 }
 
 export function verifyP384(message: Uint8Array, signature: Uint8Array, point: Uint8Array): boolean {
+  // Libraries differ in which other forms they take.
+  if (signature.length !== P384_SIGNATURE_BYTES) return false
+  if (point.length !== P384_POINT_BYTES || point[0] !== UNCOMPRESSED) return false
   return functions.verify(message, signature, point)
 }
 
