@@ -12,7 +12,7 @@ export type ApiProcess = {
   stop(): Promise<number | null>
 }
 
-const READY_MS_MAX = 30_000
+const READY_MS_MAX = 90_000
 
 export async function startApi(dataDir: string, words: readonly string[], env: NodeJS.ProcessEnv): Promise<ApiProcess> {
   const child = spawn(process.execPath, [MAIN, 'api', '--data', dataDir, '--listen', '127.0.0.1:0', ...words], {
@@ -24,11 +24,14 @@ export async function startApi(dataDir: string, words: readonly string[], env: N
     said += String(chunk)
   })
   const exit = once(child, 'exit').then(([code]) => code as number | null)
-  const url = await until('the api listens', async () => urlIn(child, said), READY_MS_MAX)
   const stop = (): Promise<number | null> => {
     if (child.exitCode === null) child.kill('SIGTERM')
     return exit
   }
+  const url = await until('the api listens', async () => urlIn(child, said), READY_MS_MAX).catch(async (cause) => {
+    await stop()
+    throw new Error(`the api did not start: ${said}`, { cause })
+  })
   return { url, said: () => said, stop }
 }
 
