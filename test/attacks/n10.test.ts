@@ -57,6 +57,8 @@ describe('N10: a document that is shown twice under its two signatures', () => {
     assert.equal(judge(attester, asIssued, archivedFor(attester)), 'accepted', 'the twin verifies')
     const revoked = [{ issuer: toHex(issuer), serial }]
     assert.equal(judge(attester, asIssued, archivedFor(attester, { revoked })), 'ATTESTATION_REVOKED')
+    const spelt = [{ issuer: `0x${toHex(issuer).slice(2).toUpperCase()}`, serial: `0x0000${serial.slice(2)}` }] as const
+    assert.equal(judge(attester, asIssued, archivedFor(attester, { revoked: spelt })), 'ATTESTATION_REVOKED')
     const another = [{ issuer: toHex(issuer), serial: '0x01' as const }]
     assert.equal(judge(attester, asIssued, archivedFor(attester, { revoked: another })), 'accepted')
   })

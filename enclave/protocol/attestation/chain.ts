@@ -17,7 +17,6 @@ import type { Document } from './payload.ts'
 export type RevokedCertificate = {
   /** DER of the issuer's name. */
   readonly issuer: Hex
-  /** Without leading zeros. */
   readonly serial: Hex
 }
 
@@ -66,9 +65,14 @@ function checkLeaf({ isCa, usage }: Certificate): void {
 }
 
 function checkRevoked(certificate: Certificate, revoked: readonly RevokedCertificate[]): void {
-  const issuer = toHex(certificate.issuer)
-  if (revoked.some((entry) => entry.issuer === issuer && entry.serial === certificate.serial))
+  const name = nameOf({ issuer: toHex(certificate.issuer), serial: certificate.serial })
+  if (revoked.some((entry) => nameOf(entry) === name))
     refuse('ATTESTATION_REVOKED', 'certificates that count', `serial ${certificate.serial}`)
+}
+
+/** Others print serials with their leading zeros, or in upper case: a spelling must not bring a certificate back. */
+function nameOf({ issuer, serial }: RevokedCertificate): string {
+  return `${issuer} ${serial.replace(/^0x(?:00)+(?=..)/, '0x')}`.toLowerCase()
 }
 
 /** Refuses ATTESTATION_EXPIRED unless every certificate is valid at `atMs`. */
