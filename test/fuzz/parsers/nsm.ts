@@ -105,7 +105,7 @@ const clock: Target = {
   seeds: () => [DOCUMENT],
   run: (input) => {
     let monotonicMs = 0
-    let document = DOCUMENT
+    let document: Uint8Array = DOCUMENT
     const documentMs = (): number => (document === DOCUMENT ? HONEST_MS : timeOf(document))
     const { unixSeconds } = openTrustedClock({ documentMs, monotonicMs: () => monotonicMs })
     const first = unixSeconds()
