@@ -2,13 +2,14 @@
  * The HTTP server of a host. It reads and never decides, signs nothing, and whoever takes it over can lie to readers, who
  * therefore verify what they read. Put a proxy with TLS in front of anything but the loopback interface.
  */
+import type { Socket } from 'node:net'
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { CodedError } from '../enclave/protocol/errors.ts'
 import { OLD_TOKEN_HEADER, requireAccess } from './access.ts'
 import type { Documents } from './documents.ts'
-import { answerProblem } from './problem.ts'
+import { answerProblem, problemOf } from './problem.ts'
 import { openRates } from './rates.ts'
 import { addAttestationRoutes } from './routes/attestation.ts'
 import { addHealthRoutes } from './routes/health.ts'
@@ -104,6 +105,7 @@ function newServer({ trustedProxies, onFailure }: ApiOptions): FastifyInstance {
       maxRequestsPerSocket: REQUESTS_PER_CONNECTION_MAX,
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,
+      clientErrorHandler: refuseBytes,
       http: { maxHeaderSize: HEADER_BYTES_MAX },
     })
     app.server.maxConnections = CONNECTIONS_MAX
@@ -111,6 +113,16 @@ function newServer({ trustedProxies, onFailure }: ApiOptions): FastifyInstance {
   } catch (cause) {
     throw new CodedError('CONFIG_INVALID', `expected addresses or blocks of proxies, got ${trustedProxies}`, { cause })
   }
+}
+
+/** What is no HTTP, too slow or too long is answered in the one form, and gets no second chance on that connection. */
+function refuseBytes(_error: Error, socket: Socket): void {
+  const refusal = new CodedError('REQUEST_INVALID', 'expected an HTTP request within its limits, got other bytes')
+  const body = JSON.stringify(problemOf(refusal))
+  const head = ['HTTP/1.1 400 Bad Request', 'connection: close', 'content-type: application/json; charset=utf-8']
+  if (socket.writable)
+    socket.end(`${[...head, `content-length: ${Buffer.byteLength(body)}`].join('\r\n')}\r\n\r\n${body}`)
+  else socket.destroy()
 }
 
 type Gate = Parameters<typeof addAttestationRoutes>[1]

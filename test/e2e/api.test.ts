@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { readDevelopmentRoot } from '../../enclave/development/chain.ts'
@@ -67,9 +69,9 @@ describe('anchorhold api', function () {
   async function get(path: string, token?: string): Promise<{ status: number; body: Value; text: string }> {
     const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
     const answer = await fetch(`${api.url}${path}`, { headers })
-    const text = await answer.text()
+    const said = await answer.text()
     const isJson = answer.headers.get('content-type')?.startsWith('application/json')
-    return { status: answer.status, body: isJson ? JSON.parse(text) : undefined, text }
+    return { status: answer.status, body: isJson ? JSON.parse(said) : undefined, text: said }
   }
 
   async function active(): Promise<Value> {
@@ -159,6 +161,17 @@ describe('anchorhold api', function () {
       paid.epoch,
       (await world.status())?.session,
     ])
+  })
+
+  it('answers bytes that are no HTTP in the form of every refusal, and hangs up', async () => {
+    const { hostname, port } = new URL(api.url)
+    for (const bytes of ['\x00\x01\x02\r\n\r\n', `GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`]) {
+      const socket = connect(Number(port), hostname)
+      socket.write(bytes, 'latin1')
+      const answer = await text(socket)
+      expect(answer).to.match(/^HTTP\/1.1 400 /)
+      expect(JSON.parse(answer.slice(answer.indexOf('{'))).error.code).to.equal('REQUEST_INVALID')
+    }
   })
 
   it('never writes a token into its log', async () => {

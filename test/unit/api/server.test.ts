@@ -205,7 +205,7 @@ describe('the api', () => {
 
   it('says nothing of a bug of ours to the caller, and all of it to the log', async () => {
     const failures: unknown[] = []
-    const bug = new TypeError('read of /home/someone/keys failed')
+    const bug = new TypeError('read of someones/keys failed')
     const over = { status: () => Promise.reject(bug), onFailure: (error: unknown) => void failures.push(error) }
     const app = await anApi(await aLook(), over)
     const answer = await get(app, '/api/status', { authorization: `Bearer ${VIEWER}` })
