@@ -22,6 +22,7 @@ export type ProvisionFlags = {
   readonly role?: string
   readonly endpoint?: string
   readonly generate?: boolean
+  readonly prepare?: boolean
   readonly ciphertextB64?: string
   readonly ciphertext?: string
   readonly region?: string
@@ -70,7 +71,8 @@ export type ProvisionOptions = Common &
   (
     | {
         readonly role: 'core'
-        readonly key: { readonly kind: 'generate' }
+        /** `later`: only what the ledger begins with is laid, so that a key policy can name it. */
+        readonly key: { readonly kind: 'generate' | 'later' }
         readonly policy?: string
         readonly roster?: string
       }
@@ -101,7 +103,7 @@ const SIGNER_ONLY = [
   'maxFaceValueEth',
   'maxTotalFaceValueEth',
 ] as const
-const CORE_ONLY = ['policy', 'roster'] as const
+const CORE_ONLY = ['policy', 'roster', 'prepare'] as const
 
 /** Refuses CONFIG_INVALID with the option and what it expected, before anything is asked of an enclave. */
 export function readProvision(flags: ProvisionFlags, from: From): ProvisionOptions {
@@ -144,10 +146,12 @@ function readCore(flags: ProvisionFlags, { typedIn }: From) {
     refuse('CONFIG_INVALID', 'chain and broker in enclave.json and limits in the policy of a core', optionOf(stray))
   if (flags.ciphertext !== undefined || flags.ciphertextB64 !== undefined)
     refuse('CONFIG_INVALID', '--generate: the key of a core is never imported', 'a ciphertext')
-  if (flags.generate !== true) refuse('CONFIG_INVALID', '--generate', 'nothing')
-  const { policy, roster } = flags
+  const { policy, roster, generate, prepare } = flags
+  if ((generate === true) === (prepare === true))
+    refuse('CONFIG_INVALID', 'one of --generate and --prepare', 'both or none')
+  if (prepare === true && policy === undefined) refuse('CONFIG_INVALID', '--policy with --prepare', 'none')
   return {
-    key: { kind: 'generate' } as const,
+    key: { kind: prepare === true ? 'later' : 'generate' } as const,
     ...only('policy', policy === undefined ? undefined : resolve(typedIn, policy)),
     ...only('roster', roster === undefined ? undefined : resolve(typedIn, roster)),
   }
@@ -248,6 +252,7 @@ export function withProvisionOptions(command: Command): Command {
     .option('--expected-address <address>', 'refuse a key of any other')
     .option('--ciphertext-b64 <text>', 'signer: a key that was made before, as base64')
     .option('--ciphertext <file>', 'signer: the same from a file')
+    .option('--prepare', 'core: only write what the ledger begins with, for the key policy')
     .option('--policy <file>', 'core: the policy of the new ledger')
     .option('--roster <file>', 'core: recipients of orchestrators, JSON')
     .option('--chain-id <number>', 'signer: the chain')

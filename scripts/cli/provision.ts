@@ -1,8 +1,7 @@
 /** `anchorhold provision`: keys that an enclave draws, and what it is told to keep them for. */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { CodedError } from '../../enclave/protocol/errors.ts'
-import { readKeyFile } from '../../host/boot.ts'
+import type { KeyFile } from '../../host/boot.ts'
 import { type HostConfig, loadHostConfig } from '../../host/config.ts'
 import { openControl } from '../../host/control.ts'
 import { readIfThere, writeDurably } from '../../host/durable-file.ts'
@@ -18,8 +17,11 @@ import { provisionSignerAnswer } from './provision-signer.ts'
 
 /** One command for both roles. Refuses CONFIG_INVALID before anything is asked of an enclave. */
 export async function provisionAnswer(dataDir: string, flags: ProvisionFlags, terminal: Terminal): Promise<Answer> {
-  const options = readProvision(flags, { typedIn: terminal.typedIn, readText: readTextFile })
+  if ('freshState' in flags || 'keyVersion' in flags)
+    throw new CodedError('CONFIG_INVALID', 'expected --next beside --fresh-state and --key-version')
   const config = loadHostConfig(dataDir, terminal.environment)
+  const { typedIn } = terminal
+  const options = readProvision(flags, { typedIn, readText: readTextFile, proxyPort: config.kmsProxyPort })
   await recordCommand({ control: openControl(config.paths), now: Date.now }, 'provision', { role: options.role })
   return options.role === 'signer' ? provisionSignerAnswer(config, options) : provisionCore(config, options)
 }
@@ -34,6 +36,7 @@ async function provisionCore(given: HostConfig, options: CoreOptions): Promise<A
     throw new CodedError('CONFIG_INVALID', `expected no keys yet, got ${keyFile}; they are never drawn over`)
   }
   await layLedger(config, options)
+  if (options.key.kind === 'later') return prepared(config)
   const { address, ...ciphertexts } = await drawKeys(config)
   await writeDurably(keyFile, `${JSON.stringify({ address, ...ciphertexts })}\n`)
   const next = [
@@ -43,6 +46,14 @@ async function provisionCore(given: HostConfig, options: CoreOptions): Promise<A
     `send a little ether to ${address} for gas`,
   ]
   return { format: 'anchorhold-provision/1', value: { authority: address, keyFile }, text: next.join('\n') }
+}
+
+function prepared({ genesis, enclaveConfig }: HostConfig): Answer {
+  const text = [
+    `the ledger begins with ${genesis}, the enclave is bound to ${enclaveConfig}`,
+    'next: a key policy for just this configuration (anchorhold kms policy), then anchorhold provision --generate',
+  ]
+  return { format: 'anchorhold-provision/1', value: { genesis, enclaveConfig }, text: text.join('\n') }
 }
 
 /** An enclave that is named runs already. */
@@ -65,44 +76,17 @@ function readTextFile(path: string): string {
   }
 }
 
-/**
- * Keys of the next authority, beside those in use: a rotation or the guardian puts them in their place. The state key stays,
- * so the sealed records open under both. Refuses CONFIG_INVALID where next keys wait already.
- */
-export async function provisionNextAnswer(dataDir: string, { environment }: Terminal): Promise<Answer> {
-  const config = loadHostConfig(dataDir, environment)
-  const { nextKeyFile, keyFile, root } = config.paths
-  if ((await readIfThere(nextKeyFile)) !== undefined)
-    throw new CodedError('CONFIG_INVALID', `expected no next keys yet, got ${nextKeyFile}`)
-  await recordCommand({ control: openControl(config.paths), now: Date.now }, 'provision', { nextKeyFile })
-  const { state_ciphertext_b64 } = await readKeyFile(keyFile)
-  // The enclave in use keeps its endpoint.
-  const apart = { ...config, enclaveEndpoint: `unix://${join(root, 'next.sock')}` }
-  const { address, ciphertext_b64 } = await drawKeys(apart)
-  await writeDurably(nextKeyFile, `${JSON.stringify({ address, ciphertext_b64, state_ciphertext_b64 })}\n`)
-  const text = [
-    `next authority ${address}`,
-    `its ciphertext is in ${nextKeyFile}: back it up`,
-    `send a little ether to ${address} for gas, then: anchorhold admin rotate-approval propose --new-authority ${address}`,
-  ]
-  return {
-    format: 'anchorhold-provision/1',
-    value: { authority: address, keyFile: nextKeyFile },
-    text: text.join('\n'),
-  }
-}
-
 /** The enclave that draws them forgets them. It is a child of ours, or the cold one that the operator started. */
-async function drawKeys(config: HostConfig) {
+export async function drawKeys(config: HostConfig): Promise<KeyFile> {
   const process = config.enclaveProcess === 'ours' ? await startEnclave(config, SILENT) : undefined
   const client = openEnclaveClient(config.enclaveEndpoint)
   try {
     await configureEnclave(client, config.enclaveConfig, await client.call('status', {}))
-    const { address, ciphertext_b64, state_ciphertext_b64 } = await client.call(
+    const { address, ciphertext_b64, state_ciphertext_b64, log_key } = await client.call(
       'generate',
       await lentForRelease(config),
     )
-    return { address, ciphertext_b64, state_ciphertext_b64 }
+    return { address, ciphertext_b64, state_ciphertext_b64, log_key }
   } finally {
     client.close()
     await process?.stop()

@@ -88,8 +88,9 @@ describe('A ledger whose keys KMS releases under attestation', function () {
           refusals.set(name, answer.value.code)
         }
         laid = layFiles(config)
-        const words = ['--generate', '--policy', laid.policy, '--roster', laid.roster, '--kms-key-id', KEY_ID]
-        const { code, value } = await answerOf(['provision', ...words, '--data', config.paths.root])
+        const words = ['--prepare', '--policy', laid.policy, '--roster', laid.roster, '--kms-key-id', KEY_ID]
+        expect((await answerOf(['provision', ...words, '--data', config.paths.root])).code).to.equal(0)
+        const { code, value } = await answerOf(['provision', '--generate', '--data', config.paths.root])
         expect(code, JSON.stringify(value)).to.equal(0)
         return toAddress(value.authority) as Address
       },

@@ -54,6 +54,10 @@ function termsOf(...words: string[]) {
 describe('the options of provisioning', () => {
   it('mean a core that draws its keys, and port 8000, unless they say otherwise', () => {
     expect(read('--generate')).to.deep.equal({ role: 'core', key: { kind: 'generate' }, proxyPort: 8_000 })
+    expect(read('--prepare', '--policy', 'policy.json').key).to.deep.equal({ kind: 'later' })
+    expect(refused('--prepare')).to.match(/^CONFIG_INVALID/)
+    expect(refused('--prepare', '--generate', '--policy', 'policy.json')).to.match(/^CONFIG_INVALID/)
+    expect(refused('--role', 'signer', '--prepare')).to.match(/^CONFIG_INVALID/)
   })
 
   it('take everything that a core has', () => {
