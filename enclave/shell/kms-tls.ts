@@ -6,7 +6,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { Agent, type AgentOptions } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { connect, rootCertificates, type TLSSocket } from 'node:tls'
-import { CodedError } from '../protocol/errors.ts'
+import { CodedError, refuse } from '../protocol/errors.ts'
 import type { Clock } from './clock.ts'
 
 /** One byte stream to the endpoint of KMS: AF_VSOCK to the parent in production. Rejects where there is none. */
@@ -24,7 +24,7 @@ export type KmsTlsOptions = {
 export const KMS_CONNECT_TIMEOUT_MS = 5_000
 /** A connection serves the two calls of `generate` one after the other. */
 const CONNECTIONS_MAX = 1
-/** Leaf, two or three CAs, a root. */
+/** A leaf and two or three authorities; roots are not sent. */
 const CHAIN_CERTIFICATES_MAX = 8
 const MS_PER_SECOND = 1_000
 
@@ -66,36 +66,48 @@ export function kmsAgent(options: KmsTlsOptions): Agent {
 
 class KmsAgent extends Agent {
   readonly #options: KmsTlsOptions
+  #ended = false
 
   constructor(options: KmsTlsOptions) {
-    // A resumed session shows no certificates, so none is kept.
-    super({ keepAlive: true, maxSockets: CONNECTIONS_MAX, maxCachedSessions: 0 })
+    super({ keepAlive: true, maxSockets: CONNECTIONS_MAX })
     this.#options = options
   }
 
   override createConnection(_options: AgentOptions, told: (error: Error | null, stream: Duplex) => void): undefined {
     // On a failure the stream is never looked at, but the type wants one.
     const failed = (error: Error): void => told(error, undefined as unknown as Duplex)
-    connectTls(this.#options).then((socket) => told(null, socket), failed)
+    connectTls(this.#options).then((socket) => {
+      if (!this.#ended) return told(null, socket)
+      // Nobody waits for it any more, and nobody would ever close it.
+      socket.destroy()
+      failed(unreachable('a connection in time', 'one that came too late'))
+    }, failed)
     return undefined
+  }
+
+  override destroy(): void {
+    this.#ended = true
+    super.destroy()
   }
 }
 
 /** Refuses KMS_UNREACHABLE where no pipe opens, breaks off or takes too long, and KMS_TLS for who else answers. */
 async function connectTls(options: KmsTlsOptions): Promise<TLSSocket> {
+  const nowMs = options.clock.unixSeconds() * MS_PER_SECOND
+  const ca = validRoots(options.roots, nowMs)
   const deadline = AbortSignal.timeout(KMS_CONNECT_TIMEOUT_MS)
   const pipe = await openWithin(options.openPipe, deadline)
   // Heard before TLS hears of it: a pipe that fails is no answer of a false KMS.
   const broken = new Promise<never>((_, reject) => {
     pipe.once('error', (cause) => reject(unreachable('a byte pipe to KMS', cause)))
   })
-  const socket = startTls(options, pipe)
+  const socket = startTls(options, ca, pipe)
   // Whatever ends the one ends the other; an error of a pipe whose TLS is gone has nobody left to tell.
   pipe.on('error', () => socket.destroy())
   socket.once('close', () => pipe.destroy())
   try {
     await Promise.race([shaken(socket, deadline), broken])
-    refuseOutOfTime(socket, options.clock.unixSeconds())
+    refuseOutOfTime(socket, nowMs)
     return socket
   } catch (error) {
     socket.on('error', () => undefined).destroy()
@@ -118,12 +130,12 @@ async function openWithin(openPipe: OpenPipe, deadline: AbortSignal): Promise<Du
   }
 }
 
-/** Everything that TLS takes from defaults or the environment is said here. */
-function startTls({ region, roots }: KmsTlsOptions, pipe: Duplex): TLSSocket {
+/** Everything that TLS takes from defaults or the environment is said here. No session is resumed: it would show no certificates. */
+function startTls({ region }: KmsTlsOptions, ca: readonly string[], pipe: Duplex): TLSSocket {
   return connect({
     socket: pipe,
     servername: kmsHost(region),
-    ca: [...roots],
+    ca: [...ca],
     minVersion: 'TLSv1.2',
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: true,
@@ -148,23 +160,33 @@ function shaken(socket: TLSSocket, deadline: AbortSignal): Promise<void> {
   })
 }
 
+/** A root vouches for nobody outside of its own time. */
+function validRoots(roots: readonly string[], nowMs: number): readonly string[] {
+  const valid = roots.filter((pem) => isValidAt(new X509Certificate(pem), nowMs))
+  if (valid.length === 0) refuse('KMS_TLS', `a pinned root that is valid at ${new Date(nowMs).toISOString()}`, 'none')
+  return valid
+}
+
 /**
  * OpenSSL judged the dates by the kernel's clock, which boot sets from the NSM. That this is so is not taken on trust: a
  * host that got at the kernel's clock would have an expired certificate accepted [N25].
  */
-function refuseOutOfTime(socket: TLSSocket, nowSeconds: number): void {
-  const nowMs = nowSeconds * MS_PER_SECOND
+function refuseOutOfTime(socket: TLSSocket, nowMs: number): void {
   let certificate = socket.getPeerX509Certificate()
-  if (certificate === undefined) throw new CodedError('KMS_TLS', 'expected certificates of KMS, got none')
-  for (let depth = 0; certificate !== undefined && depth < CHAIN_CERTIFICATES_MAX; depth++) {
-    const { subject, validFromDate, validToDate } = certificate
-    if (!(validFromDate.getTime() <= nowMs && nowMs <= validToDate.getTime())) {
-      const span = `${validFromDate.toISOString()} to ${validToDate.toISOString()}`
-      const now = new Date(nowMs).toISOString()
-      throw new CodedError('KMS_TLS', `expected a certificate that is valid at ${now}, got ${subject} from ${span}`)
+  if (certificate === undefined) refuse('KMS_TLS', 'a certificate of KMS', 'none')
+  for (let depth = 0; certificate !== undefined; depth++) {
+    if (depth === CHAIN_CERTIFICATES_MAX) refuse('KMS_TLS', `at most ${CHAIN_CERTIFICATES_MAX} certificates`, 'more')
+    if (!isValidAt(certificate, nowMs)) {
+      const { subject, validFrom, validTo } = certificate
+      const expected = `a certificate that is valid at ${new Date(nowMs).toISOString()}`
+      refuse('KMS_TLS', expected, `${subject} from ${validFrom} to ${validTo}`)
     }
     certificate = certificate.issuerCertificate
   }
+}
+
+function isValidAt({ validFromDate, validToDate }: X509Certificate, nowMs: number): boolean {
+  return validFromDate.getTime() <= nowMs && nowMs <= validToDate.getTime()
 }
 
 /** A parent without a way to KMS just hangs up. */

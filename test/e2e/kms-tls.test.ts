@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import { rootCertificates } from 'node:tls'
 import { expect } from 'chai'
 import { amazonRoots, KMS_CONNECT_TIMEOUT_MS, kmsAgent, kmsHost } from '../../enclave/shell/kms-tls.ts'
-import { issueServer, type ServerIdentity, type Span, WIDE } from '../stand-ins/kms/certificates.ts'
+import { issueServer, type ServerIdentity, type Span } from '../stand-ins/kms/certificates.ts'
 import { refusalOf } from '../stand-ins/kms/refusal.ts'
 import { serveAnswers, serveBytes } from '../stand-ins/kms/serve.ts'
 import { REGION } from '../stand-ins/kms/start.ts'
@@ -99,9 +99,10 @@ describe('TLS to KMS', function () {
   }
 
   const inside = around({ fromDays: -30, untilDays: 30 })
-  const chains: readonly { readonly title: string; readonly spans: { leaf?: Span; between?: Span } }[] = [
+  const chains: readonly { readonly title: string; readonly spans: { leaf?: Span; between?: Span; root?: Span } }[] = [
     { title: 'leaf', spans: { leaf: inside } },
     { title: 'authority below the root', spans: { between: inside } },
+    { title: 'root', spans: { root: inside } },
   ]
   for (const { title, spans } of chains) {
     it(`judges the ${title} by the trusted time, though this machine's clock finds it valid`, async () => {
@@ -110,14 +111,36 @@ describe('TLS to KMS', function () {
       for (const aheadSeconds of [YEAR_SECONDS, -YEAR_SECONDS]) {
         const { code, message } = await refusalOf(() => fetched({ identity, clock: trustedClock(aheadSeconds) }))
         expect(code).to.equal('KMS_TLS')
-        expect(message).to.contain('expected a certificate that is valid at')
+        expect(message).to.contain('that is valid at')
       }
     })
   }
 
-  it('judges the root by the trusted time as well', async () => {
-    const ahead = Math.floor((WIDE.untilMs - Date.now()) / 1_000) + DAY_SECONDS
-    expect((await refusalOf(() => fetched({ clock: trustedClock(ahead) }))).code).to.equal('KMS_TLS')
+  it('is refused to a wrong certificate when the environment tells Node to take any', async () => {
+    const variable = 'NODE_TLS_REJECT_UNAUTHORIZED'
+    const before_ = process.env[variable]
+    process.env[variable] = '0'
+    const refused = await refusalOf(() => fetched({ roots: [issueServer(HOST).ca] }))
+    if (before_ === undefined) delete process.env[variable]
+    else process.env[variable] = before_
+    expect(refused.code).to.equal('KMS_TLS')
+  })
+
+  it('closes a connection that nobody waits for any more', async () => {
+    const served = await serveAnswers([ANSWER])
+    const pipe = await served.openPipe()
+    const gone = new Promise((resolve) => pipe.once('close', resolve))
+    let open: (pipe: Duplex) => void = () => undefined
+    const opening = new Promise<Duplex>((resolve) => {
+      open = resolve
+    })
+    const agent = kmsAgent({ region: REGION, roots: [served.ca], clock: trustedClock(), openPipe: () => opening })
+    const asked = refusalOf(() => bodyOf(agent))
+    agent.destroy()
+    open(pipe)
+    expect((await asked).code).to.equal('KMS_UNREACHABLE')
+    await gone
+    await served.stop()
   })
 
   it('is refused to a server without TLS', async () => {

@@ -40,7 +40,7 @@ type Subject = Signer & {
 /** A root, an authority below it, and a leaf for this name. */
 export function issueServer(
   host: string,
-  spans: { readonly leaf?: Span; readonly between?: Span } = {},
+  spans: { readonly leaf?: Span; readonly between?: Span; readonly root?: Span } = {},
 ): ServerIdentity {
   const [root, between, leaf] = [newPair(), newPair(), newPair()]
   const rootName = named('test root of KMS')
@@ -51,7 +51,7 @@ export function issueServer(
     keyUsage(['keyCertSign', 'crlSign'], true),
   ]
   const rootDer = issue(
-    { ...rootSigner, publicKey: root.publicKey, span: WIDE, extensions: authority(undefined) },
+    { ...rootSigner, publicKey: root.publicKey, span: spans.root ?? WIDE, extensions: authority(undefined) },
     rootSigner,
   )
   const betweenSigner = { name: betweenName, key: between.privateKey }
