@@ -13,6 +13,7 @@ import { RPC } from './rpc.ts'
 import { SAMPLES } from './samples.ts'
 import { SEALED } from './sealed.ts'
 import { SETTING_TARGETS } from './settings.ts'
+import { SIGNER_TARGETS } from './signer.ts'
 import { SOCKET } from './socket.ts'
 import { WORD_TARGETS } from './words.ts'
 
@@ -28,6 +29,7 @@ export const TARGETS: readonly Target[] = [
   ...HOST_FILES,
   ...REQUESTS,
   ...REBUILD,
+  ...SIGNER_TARGETS,
   ...RPC,
   ...SOCKET,
   ...WORD_TARGETS,
