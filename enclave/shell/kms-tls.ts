@@ -102,18 +102,17 @@ async function connectTls(options: KmsTlsOptions): Promise<TLSSocket> {
     pipe.once('error', (cause) => reject(unreachable('a byte pipe to KMS', cause)))
   })
   const socket = startTls(options, ca, pipe)
-  // Whatever ends the one ends the other; an error of a pipe whose TLS is gone has nobody left to tell.
+  // Whatever ends the one ends the other. The host can break the pipe whenever he likes: an error that nobody happens to
+  // listen for at that moment must not end the process.
   pipe.on('error', () => socket.destroy())
-  socket.once('close', () => pipe.destroy())
+  socket.on('error', () => pipe.destroy()).once('close', () => pipe.destroy())
   try {
     await Promise.race([shaken(socket, deadline), broken])
     refuseOutOfTime(socket, nowMs)
     return socket
   } catch (error) {
-    socket.on('error', () => undefined).destroy()
+    socket.destroy()
     throw error
-  } finally {
-    broken.catch(() => undefined)
   }
 }
 

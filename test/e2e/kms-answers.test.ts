@@ -1,10 +1,12 @@
 /** What an enclave makes of answers that the real KMS would not give, behind certificates that it believes. */
 import { createPublicKey, randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { encryptionContext } from '../../enclave/keys/encryption-context.ts'
 import {
   KMS_ANSWER_BYTES_MAX,
   KMS_ATTEMPTS_MAX,
+  KMS_CALL_TIMEOUT_MS,
   type Kms,
   type KmsOptions,
   withKms,
@@ -40,6 +42,14 @@ function honest(over: object = {}, plaintext: Uint8Array = randomBytes(32)): Ans
 function optionsFor(ca: string, clock = trustedClock()): KmsOptions {
   const terms = { keyId: KEY_ID, region: REGION, keyVersion: 1 }
   return { terms, recipient: recipientKey(), attest: () => DOCUMENT, roots: [ca], clock }
+}
+
+/** A byte each quarter of a second, and no end. */
+async function* dripping(): AsyncGenerator<string> {
+  for (;;) {
+    yield ' '
+    await sleep(250)
+  }
 }
 
 type Answers = Parameters<typeof serveAnswers>[0]
@@ -143,6 +153,21 @@ describe('an answer of KMS', function () {
     await served.stop()
     expect(`${code} ${message}`).to.equal('KMS_REFUSED ThrottlingException: slower')
     expect(served.requests).to.have.length(KMS_ATTEMPTS_MAX)
+  })
+
+  it('is not waited for without end, whether nothing comes or a byte now and then', async function () {
+    this.timeout(4 * KMS_CALL_TIMEOUT_MS)
+    const answers = await Promise.all([
+      serveAnswers([() => new Promise<Answer>(() => undefined)]),
+      serveAnswers([() => ({ status: 200, body: dripping() })]),
+    ])
+    const refused = answers.map(({ ca, openPipe }) =>
+      refusalOf(() => withKms(optionsFor(ca), credentialsOf(PARENT.secretAccessKey), openPipe, decrypt)),
+    )
+    const message = `expected an answer of KMS within ${KMS_CALL_TIMEOUT_MS} ms, got none`
+    for (const refusal of await Promise.all(refused))
+      expect(refusal).to.deep.equal({ code: 'KMS_UNREACHABLE', message })
+    await Promise.all(answers.map(({ stop }) => stop()))
   })
 
   it('is not asked for again when KMS says no, and passed on in its own words', async () => {

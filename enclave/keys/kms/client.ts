@@ -146,11 +146,17 @@ function openAnswer({ terms, recipient }: KmsOptions, answer: Answer): Uint8Arra
 }
 
 async function asked<T>(send: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+  const deadline = AbortSignal.timeout(KMS_CALL_TIMEOUT_MS)
   try {
-    return await send(AbortSignal.timeout(KMS_CALL_TIMEOUT_MS))
+    return await send(deadline)
   } catch (error) {
-    throw refusalOf(error)
+    throw deadline.aborted ? tooLate(error) : refusalOf(error)
   }
+}
+
+function tooLate(cause: unknown): CodedError {
+  const expected = `expected an answer of KMS within ${KMS_CALL_TIMEOUT_MS} ms`
+  return new CodedError('KMS_UNREACHABLE', `${expected}, got none`, { cause })
 }
 
 /** KMS's own words for: made under another context, or by another key. */

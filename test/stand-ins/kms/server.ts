@@ -9,7 +9,7 @@ export type ServerIdentityPem = { readonly cert: string; readonly key: string }
 const REQUEST_BYTES_MAX = 1_048_576
 const STATUS_BROKEN = 500
 
-/** Each request whole, to whoever answers it. Errors of the answerer end the request with status 500. */
+/** Each request whole, to whoever answers it; a body that comes in parts is sent in parts. Errors of the answerer end the request with status 500. */
 export function serveKms(
   { cert, key }: ServerIdentityPem,
   answerTo: (request: SignedRequest) => Answer | Promise<Answer>,
@@ -41,5 +41,11 @@ async function serve(
     Object.entries(incoming.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : value]),
   )
   const { status, body } = await answerTo({ headers, body: new Uint8Array(Buffer.concat(parts)) })
-  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
+  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' })
+  if (!(Symbol.asyncIterator in body)) return void response.end(JSON.stringify(body))
+  for await (const part of body as AsyncIterable<string>) {
+    if (response.destroyed) return
+    response.write(part)
+  }
+  response.end()
 }
