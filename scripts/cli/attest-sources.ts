@@ -17,6 +17,7 @@ import { fromHexOr, type Hash, toAddress, toHash, toHex } from '../../enclave/pr
 import { leafHash } from '../../enclave/protocol/log-tree.ts'
 import { type JsonValue, parseStrictJson } from '../../enclave/protocol/strict-json.ts'
 import { fetchWithin } from '../../host/endpoints.ts'
+import { decoded } from '../kms/ciphertext.ts'
 import type { Terminal } from './answer.ts'
 
 export const BINDING_FORMAT = 'anchorhold-binding/1'
@@ -60,15 +61,14 @@ function nonceOf(text: string): Uint8Array {
 }
 
 async function readDocument(path: string, nonce: Found['nonce'], terminal: Terminal): Promise<Found> {
-  return { document: decoded(await bytesOf(path, terminal)), nonce, shared: undefined }
+  return { document: documentOf(await bytesOf(path, terminal)), nonce, shared: undefined }
 }
 
 /** Bytes as they are, as base64 text, or as an api's answer: no document consists of base64's letters alone, or of JSON. */
-export function decoded(file: Uint8Array): Uint8Array {
+export function documentOf(file: Uint8Array): Uint8Array {
   const answer = parseStrictJson(file, { bytesMax: ANSWER_BYTES_MAX })
   const inside = answer.kind === 'object' ? answer.value['document_b64'] : undefined
-  const text = typeof inside === 'string' ? inside : Buffer.from(file).toString('latin1').trim()
-  return BASE64_FORM.test(text) ? new Uint8Array(Buffer.from(text, 'base64')) : file
+  return typeof inside === 'string' ? new Uint8Array(Buffer.from(inside, 'base64')) : decoded(file)
 }
 
 /** A file, or standard input where it is called `-`. */

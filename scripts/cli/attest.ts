@@ -15,7 +15,7 @@ import { type AnchorPlace, demandOpened, readNow } from './attest-chain.ts'
 import { type CheckRow, passedRows, refusedRows } from './attest-rows.ts'
 import {
   bytesOf,
-  decoded,
+  documentOf,
   type Found,
   findDocument,
   readBinding,
@@ -205,7 +205,7 @@ function isoOf(timeMs: number): string {
 
 /** What stands in a document, believed by nobody. Refuses what cannot be read at all. */
 export async function showAnswer(path: string, terminal: Terminal): Promise<Answer> {
-  const document = decoded(await bytesOf(path, terminal))
+  const document = documentOf(await bytesOf(path, terminal))
   const { payload } = readEnvelope(document, { tagged: true })
   const fields = readPayload(payload)
   const written = [...fields.pcrs].filter(([, pcr]) => pcr.some((byte) => byte !== 0))
