@@ -77,6 +77,18 @@ describeWithShared('documents that AWS signed', 'attestation', (folder) => {
     })
   }
 
+  it('refuses every file in live mode today, and accepts the genuine ones as of a second after they were made', () => {
+    installFastP384()
+    for (const entry of files) {
+      const { measurements } = archived(entry)
+      const live = { mode: 'live', maxAgeMs: 60_000, maxSkewMs: 0, measurements } as const
+      const common = { ...live, allowDebug: true, nonce: 'unchecked', binding: 'unchecked' } as const
+      expect(judgeGenuine(entry.bytes, { ...common, nowMs: NOW_MS }), entry.file).to.match(/^ATTESTATION_/)
+      const then = judgeGenuine(entry.bytes, { ...common, nowMs: entry.timestampMs + 1_000 })
+      expect(wordOf(then), entry.file).to.equal(entry.archivedWithDebug)
+    }
+  })
+
   it('covers both forms of the map, debug mode, 746 bytes of user_data and PCR16', () => {
     expect(new Set(genuine.map(({ isOpenMap }) => isOpenMap))).to.deep.equal(new Set([true, false]))
     expect(genuine.some(({ isDebug }) => isDebug)).to.equal(true)
