@@ -36,10 +36,15 @@ export function parseEnclaveEndpoint(text: string, field: string): EnclaveEndpoi
  * A connected socket, or a rejection within `timeoutMs`: the kernel's own error for a Unix socket and TCP, for vsock
  * VSOCK_CONNECT or VSOCK_UNAVAILABLE. The caller listens for its errors and its end from then on.
  */
-export function connectEndpoint(endpoint: EnclaveEndpoint, timeoutMs: number): Promise<Socket> {
-  if (endpoint.kind === 'vsock') return connectVsock({ cid: endpoint.cid, port: endpoint.port, timeoutMs })
+export function connectEndpoint(
+  endpoint: EnclaveEndpoint,
+  timeoutMs: number,
+  options: { readonly allowHalfOpen?: boolean } = {},
+): Promise<Socket> {
+  if (endpoint.kind === 'vsock') return connectVsock({ cid: endpoint.cid, port: endpoint.port, timeoutMs, ...options })
   const { promise, resolve, reject } = Promise.withResolvers<Socket>()
-  const socket = endpoint.kind === 'unix' ? connect({ path: endpoint.path }) : connect(endpoint.port, endpoint.host)
+  const place = endpoint.kind === 'unix' ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port }
+  const socket = connect({ ...place, ...options })
   socket.setTimeout(timeoutMs, () => socket.destroy(new Error('connecting took too long')))
   socket.once('error', reject)
   socket.once('connect', () => {

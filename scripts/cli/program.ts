@@ -9,6 +9,7 @@ import { type Answer, EXIT_FAILED, EXIT_OK, EXIT_USAGE, jsonOf, type Terminal } 
 import { addApi } from './api.ts'
 import { addAttest } from './attest-words.ts'
 import { addAuthority } from './authority-words.ts'
+import { type BridgeWords, runBridge } from './bridge.ts'
 import { answering, type Flags, type Run, show, withData, withJson } from './command.ts'
 import { configAnswer } from './config-check.ts'
 import { dataDirOf } from './context.ts'
@@ -18,8 +19,9 @@ import { addKms } from './kms-words.ts'
 import { balanceAnswer, lagAnswer, statusAnswer } from './look.ts'
 import { payoutAnswer } from './payout.ts'
 import { passOn, runEnclave } from './processes.ts'
-import { provisionAnswer, provisionNextAnswer } from './provision.ts'
-import { type ProvisionFlags, withProvisionOptions } from './provision-options.ts'
+import { provisionAnswer } from './provision.ts'
+import { type NextFlags, provisionNextAnswer } from './provision-next.ts'
+import { withProvisionOptions } from './provision-options.ts'
 import { addSigner } from './signer.ts'
 import {
   anchorNowAnswer,
@@ -76,6 +78,7 @@ function describe(run: Run): Command {
     .addHelpText('after', EXIT_CODES)
   addProcesses(program, run)
   addApi(program, run)
+  addBridge(program, run)
   addLooks(program, run)
   addSteering(program, run)
   addCalls(program, run)
@@ -112,16 +115,36 @@ function addProcesses(program: Command, run: Run): void {
   withProvisionOptions(withJson(withData(provision)))
     .option('--generate', 'draw them inside an enclave')
     .option('--next', 'keys of the next authority, beside those in use')
-    .action(async ({ data, json, next, ...flags }: Flags & ProvisionFlags & { readonly next?: boolean }) => {
+    .option('--fresh-state', 'with --next: another state key too')
+    .option('--key-version <number>', 'with --fresh-state: the version that both are bound to')
+    .action(async ({ data, json, next, ...flags }: Flags & NextFlags & { readonly next?: boolean }) => {
       const folder = dataDirOf(data, run.terminal)
       const answer =
-        next === true ? provisionNextAnswer(folder, run.terminal) : provisionAnswer(folder, flags, run.terminal)
+        next === true
+          ? provisionNextAnswer(folder, flags, run.terminal)
+          : provisionAnswer(folder, flags, run.terminal)
       show(await answer, { json: json === true }, run)
     })
   withData(program.command('worker').description('run stages of the pipeline until SIGTERM'))
     .requiredOption('--stage <names>', `${STAGES.join(', ')}, several with commas, or all`, stageList)
     .action(async ({ stage, data }: Flags & { stage: string }) => {
       run.exitCode = await passOn('workers/main.ts', ['--data', dataDirOf(data, run.terminal), '--stage', stage])
+    })
+}
+
+function addBridge(program: Command, run: Run): void {
+  program
+    .command('bridge')
+    .description('carry bytes between a vsock port and a TCP or Unix socket until SIGTERM')
+    .option('--listen <endpoint>', 'tcp://127.0.0.1:5001, unix:///path or vsock://any:port')
+    .option('--to <endpoint>', 'vsock://16:5000, or where a vsock listener leads')
+    .option('--listen-anywhere', 'take connections from other machines too')
+    .option('--listen-host <address>', 'as in the replaced system, with --listen-port')
+    .option('--listen-port <port>')
+    .option('--vsock-cid <cid>', 'as in the replaced system, with --vsock-port')
+    .option('--vsock-port <port>')
+    .action(async (words: BridgeWords) => {
+      run.exitCode = await runBridge(words)
     })
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { main as audit, EXIT_CLEAN } from '../../auditor/main.ts'
 import type { StatusResult } from '../../enclave/protocol/method-results.ts'
+import { parseCheckpoint, parseNote } from '../../enclave/protocol/note.ts'
 import { STAGES } from '../../queues/names.ts'
 import { type Guest, startGuest } from '../../scripts/guest/guest.ts'
 import { type Hybrid, openHybrid } from '../../scripts/guest/hybrid.ts'
@@ -63,6 +64,10 @@ describe('the road over AF_VSOCK, with the enclave in a guest', function () {
 
   it('leaves a public log that the auditor finds clean', async () => {
     const { config, chain } = world
+    const sequence = (await world.status())?.ledger?.sequence ?? 0
+    const logSize = (await chainOf(world).landingOf(sequence))?.logSize ?? 0
+    // Only what is final is published.
+    await until('a log that covers the last commit', async () => publishedSize(world, logSize), PAID_MS_MAX)
     const said: string[] = []
     const say = (part: string) => void said.push(part)
     const where = ['--rpc', chain.url, '--anchor', config.anchor, '--log', config.paths.audit]
@@ -76,6 +81,16 @@ describe('the road over AF_VSOCK, with the enclave in a guest', function () {
 function bootEnclave(tools: GuestTools, world: World): Promise<Guest> {
   const key = { path: WRAPPING_KEY, content: readFileSync(world.config.wrappingKey), mode: 'secret' } as const
   return startGuest({ tools, files: [key], run: RUN })
+}
+
+function publishedSize({ config }: World, sizeMin: number): number | undefined {
+  try {
+    const { size } = parseCheckpoint(parseNote(readFileSync(join(config.paths.audit, 'checkpoint'))).text)
+    return size >= sizeMin ? size : undefined
+  } catch {
+    // None is published yet.
+    return undefined
+  }
 }
 
 function activeOf(status: StatusResult | undefined): StatusResult | undefined {

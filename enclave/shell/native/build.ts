@@ -3,7 +3,7 @@
  * Node that runs. Nothing is downloaded and no install script is needed. An image is given the finished file.
  */
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -60,7 +60,7 @@ function compilerName(): string {
 // Built under a name of its own and renamed: of two first users each finds nothing or a whole file.
 async function compile(path: string, { cacheDir, compiler, headers }: AddonBuild): Promise<void> {
   const include = headers ?? ownHeaders()
-  const unfinished = `${path}.${process.pid}.tmp`
+  const unfinished = `${path}.${randomUUID()}.tmp`
   const words = [...FLAGS, '-DNAPI_VERSION=8', `-I${include}`, SOURCE, '-o', unfinished, ...LINKING]
   mkdirSync(cacheDir, { recursive: true })
   try {

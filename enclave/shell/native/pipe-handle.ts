@@ -8,7 +8,7 @@ import { createServer, type Server, Socket } from 'node:net'
 import { type Addon, errorName, loadAddon } from './addon.ts'
 import { unavailable } from './build.ts'
 
-type PipeHandle = { open(descriptor: number): number; readonly fd: number }
+type PipeHandle = { open(descriptor: number): number; close(): void; readonly fd: number }
 type PipeClass = new (kind: number) => PipeHandle
 type WithHandle = { _handle?: PipeHandle | null }
 type Listening = WithHandle & { _listen2?: (address: null, port: null, addressType: number, backlog: number) => void }
@@ -50,15 +50,12 @@ export function openPipes(): Promise<Pipes> {
 /** Bytes go through a server and a client, each made of a bare descriptor. Refuses VSOCK_UNAVAILABLE. */
 export async function tryPipes(addon: Addon): Promise<Pipes> {
   try {
-    const listener = descriptorOr(addon.trialListener())
-    const pipes = pipesOf(addon, findPipeClass(addon, listener))
-    await echo(addon, pipes, listener)
+    const pipes = pipesOf(addon, findPipeClass(addon))
+    await echo(addon, pipes)
     return pipes
   } catch (cause) {
-    throw unavailable(
-      `expected Node ${process.version} to take over a descriptor, got ${(cause as Error).message}`,
-      cause,
-    )
+    const { message } = cause as Error
+    throw unavailable(`expected Node ${process.version} to take over a descriptor, got ${message}`, cause)
   }
 }
 
@@ -67,6 +64,7 @@ function pipesOf(addon: Addon, Pipe: PipeClass): Pipes {
     const handle = new Pipe(kind)
     const failed = handle.open(descriptor)
     if (failed === 0) return handle
+    handle.close()
     addon.closeDescriptor(descriptor)
     throw unavailable(`expected a pipe to take the descriptor, got ${errorName(failed)}`)
   }
@@ -94,35 +92,46 @@ function adopt(server: Server, handle: PipeHandle, backlog: number): void {
 }
 
 /** A connected Unix socket is the one descriptor that Node documents to take, and it takes it by a Pipe. */
-function findPipeClass(addon: Addon, listener: number): PipeClass {
-  const probe = new Socket({ fd: descriptorOr(addon.trialConnect(listener)) })
-  const found = (probe as unknown as WithHandle)._handle?.constructor as PipeClass | undefined
-  probe.destroy()
-  const has = (name: string) => typeof found?.prototype[name] === 'function'
-  if (found?.name === 'Pipe' && has('open') && has('listen') && has('close')) return found
+function findPipeClass(addon: Addon): PipeClass {
+  const listener = descriptorOr(addon.trialListener())
+  try {
+    const probe = new Socket({ fd: descriptorOr(addon.trialConnect(listener)) })
+    const found = (probe as unknown as WithHandle)._handle?.constructor as PipeClass | undefined
+    probe.destroy()
+    const has = (name: string) => typeof found?.prototype[name] === 'function'
+    if (found?.name === 'Pipe' && has('open') && has('listen') && has('close')) return found
+  } finally {
+    addon.closeDescriptor(listener)
+  }
   throw unavailable('expected the handle of a Unix socket to be a Pipe')
 }
 
-async function echo(addon: Addon, pipes: Pipes, listener: number): Promise<void> {
+async function echo(addon: Addon, pipes: Pipes): Promise<void> {
   const signal = AbortSignal.timeout(TRIAL_MS_MAX)
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => socket.destroy())
     if (pipes.descriptorOf(socket) === undefined) socket.destroy()
     else socket.pipe(socket)
   })
+  const listener = descriptorOr(addon.trialListener())
   const up = once(server, 'listening', { signal })
   pipes.listen(server, listener, 1)
-  await up
-  const client = pipes.socket(descriptorOr(addon.trialConnect(listener)))
   try {
-    client.end(TRIAL_WORD)
-    client.setEncoding('utf8')
+    await up
+    await hearBack(pipes.socket(descriptorOr(addon.trialConnect(listener))), signal)
+  } finally {
+    server.close()
+  }
+}
+
+async function hearBack(client: Socket, signal: AbortSignal): Promise<void> {
+  try {
+    client.setEncoding('utf8').end(TRIAL_WORD)
     const [heard] = (await once(client, 'data', { signal })) as [string]
     if (heard !== TRIAL_WORD) throw unavailable(`expected "${TRIAL_WORD}" back, got ${heard.length} characters`)
     await once(client, 'end', { signal })
   } finally {
     client.destroy()
-    server.close()
   }
 }
 
