@@ -47,12 +47,24 @@ export async function writeLedgerFiles(config: HostConfig, files: LedgerFiles): 
   await writeDurably(config.enclaveConfig, `${JSON.stringify(configuration)}\n`)
 }
 
-/** The key of an enclave.json that is there has to be the one that was named. Refuses CONFIG_INVALID. */
-export function checkKeyRelease(
-  config: HostConfig,
-  named: { readonly keyId?: string; readonly region?: string },
-): void {
-  const { keyRelease } = parseConfiguration(readObject(config.enclaveConfig))
+type NamedKey = { readonly keyId?: string; readonly region?: string }
+
+/**
+ * The key of an enclave.json that is there has to be the one that was named; where none stands there yet, it is entered.
+ * Nothing is bound to it before the first keys are drawn. Refuses CONFIG_INVALID.
+ */
+export async function enterKeyRelease(config: HostConfig, named: NamedKey): Promise<void> {
+  const given = readObject(config.enclaveConfig)
+  const { keyRelease } = parseConfiguration(given)
+  const { keyId, region } = named
+  if (keyRelease !== undefined || keyId === undefined || region === undefined)
+    return checkNamed(config, keyRelease, named)
+  const entered = { ...given, keyRelease: { keyId, region, keyVersion: KEY_VERSION_FIRST } }
+  parseConfiguration(entered)
+  await writeDurably(config.enclaveConfig, `${JSON.stringify(entered)}\n`)
+}
+
+function checkNamed(config: HostConfig, keyRelease: KeyReleaseTerms | undefined, named: NamedKey): void {
   for (const field of ['keyId', 'region'] as const) {
     const [expected, got] = [keyRelease?.[field] ?? 'no KMS key', named[field]]
     if (got !== undefined && got !== expected)

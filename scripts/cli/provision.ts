@@ -11,7 +11,7 @@ import { configureEnclave, lentForRelease } from '../../host/key-release.ts'
 import { openLog } from '../../host/log.ts'
 import type { Answer, Terminal } from './answer.ts'
 import { recordCommand } from './context.ts'
-import { checkKeyRelease, KEY_VERSION_FIRST, writeLedgerFiles } from './provision-ledger.ts'
+import { enterKeyRelease, KEY_VERSION_FIRST, writeLedgerFiles } from './provision-ledger.ts'
 import { type ProvisionFlags, type ProvisionOptions, readProvision } from './provision-options.ts'
 import { provisionSignerAnswer } from './provision-signer.ts'
 
@@ -63,7 +63,7 @@ function withEndpoint(config: HostConfig, { endpoint, proxyPort }: CoreOptions):
 }
 
 async function layLedger(config: HostConfig, { policy, roster, keyId, region }: CoreOptions): Promise<void> {
-  if (policy === undefined) return checkKeyRelease(config, { ...(keyId && { keyId }), ...(region && { region }) })
+  if (policy === undefined) return enterKeyRelease(config, { ...(keyId && { keyId }), ...(region && { region }) })
   const keyRelease = keyId && region ? { keyId, region, keyVersion: KEY_VERSION_FIRST } : undefined
   await writeLedgerFiles(config, { policy, ...(roster && { roster }), ...(keyRelease && { keyRelease }) })
 }

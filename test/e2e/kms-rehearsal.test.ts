@@ -88,9 +88,12 @@ describe('A ledger whose keys KMS releases under attestation', function () {
           refusals.set(name, answer.value.code)
         }
         laid = layFiles(config)
-        const words = ['--prepare', '--policy', laid.policy, '--roster', laid.roster, '--kms-key-id', KEY_ID]
+        const words = ['--prepare', '--policy', laid.policy, '--roster', laid.roster]
         expect((await answerOf(['provision', ...words, '--data', config.paths.root])).code).to.equal(0)
-        const { code, value } = await answerOf(['provision', '--generate', '--data', config.paths.root])
+        const { code, value } = await answerOf([
+          ...['provision', '--generate', '--kms-key-id', KEY_ID],
+          ...['--data', config.paths.root],
+        ])
         expect(code, JSON.stringify(value)).to.equal(0)
         return toAddress(value.authority) as Address
       },
