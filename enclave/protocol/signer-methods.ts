@@ -62,6 +62,14 @@ const lent = {
   aws_session_token: shortText.optional(),
 }
 
+/** Python says null for what it leaves out. Never a value here: a policy cannot be made wider by it. */
+function sparse<S extends z.ZodType>(params: S) {
+  return z.preprocess((value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== null))
+  }, params)
+}
+
 /** All fields, under the names of Livepeer's ABI. */
 export const ticketForm = z.strictObject({
   recipient: address,
@@ -86,17 +94,19 @@ export const SIGNER_METHODS = {
   configure: { phases: COLD, params: z.strictObject({ configuration: z.unknown() }) },
   generate: {
     phases: COLD,
-    params: z.strictObject({ ...signerTerms, ...lent, key_spec: z.literal('AES-256').optional() }),
+    params: sparse(z.strictObject({ ...signerTerms, ...lent, key_spec: z.literal('AES-256').optional() })),
   },
   provision: {
     phases: COLD,
-    params: z.strictObject({
-      ...signerTerms,
-      ...lent,
-      ciphertext_b64: z.string().max(TEXT_MAX),
-      encryption_algorithm: z.literal('SYMMETRIC_DEFAULT').optional(),
-      expected_address: address.optional(),
-    }),
+    params: sparse(
+      z.strictObject({
+        ...signerTerms,
+        ...lent,
+        ciphertext_b64: z.string().max(TEXT_MAX),
+        encryption_algorithm: z.literal('SYMMETRIC_DEFAULT').optional(),
+        expected_address: address.optional(),
+      }),
+    ),
   },
   address: { phases: PROVISIONED, params: nothing },
   sign_message_defunct: {

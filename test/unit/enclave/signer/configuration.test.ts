@@ -168,6 +168,12 @@ describe('terms of a signer, as the replaced client names them', () => {
     expect(signerConfigurationOf(termsOf({ region: 'eu-west-1' })).keyRelease).to.equal(undefined)
   })
 
+  it('mean by null what they mean by saying nothing', () => {
+    const nulls = { allowed_recipients: null, max_face_value_wei: null, require_allowlist: null, key_id: null }
+    expect(signerConfigurationOf(termsOf(nulls))).to.deep.equal(signerConfigurationOf(termsOf({})))
+    expect(() => termsOf({ allowed_recipients: [null] })).to.throw()
+  })
+
   it('without a chain or a broker are refused', () => {
     expect(codeOf(() => signerConfigurationOf({ ticket_broker: BROKER }))).to.equal('PARAMS_INVALID')
     expect(codeOf(() => signerConfigurationOf({ chain_id: CHAIN_ID }))).to.equal('PARAMS_INVALID')
