@@ -24,6 +24,8 @@ export function closeAudit(world: World, auditor: AuditorChecker): void {
     () => `sessions or rotations that never landed: ${expected.join()}`,
   )
   claim('the auditor raises no false alarm', epochs.size === expected.length, () => tell(told))
+  // A world that was frozen and restarted all the time may end without a header: then there is no log to hold a fact against.
+  if (auditor.replay.ledger === null) return
   const facts = factsOf(world, world.chain.final)
   const { name, forged } = forge(world, facts)
   if (forged !== undefined) {
