@@ -46,11 +46,12 @@ async function openParts(): Promise<Parts> {
     monotonicMs: () => performance.now(),
   })
   const entropy = mixedEntropy(nsm)
+  const roots = amazonRoots()
   const releaseOptions = (terms: KeyReleaseTerms | undefined) => ({
     terms: demanded(terms),
     recipient,
     attest: () => nsm.document({ nonce: null, userData: null, publicKey }),
-    roots: amazonRoots(),
+    roots,
     clock,
     entropy,
     openPipe: (port: number) => connectVsock({ cid: CID_PARENT, port }),

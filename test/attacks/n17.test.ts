@@ -57,6 +57,8 @@ function bundleSizesOf(document: Uint8Array): readonly number[] {
   const loose = { canonical: false, integerKeys: true } as const
   // Header map and its integer keys stand in the first two elements.
   const [, , payload] = decodeCbor(document, loose) as readonly Uint8Array[]
-  const { cabundle } = decodeCbor(payload ?? new Uint8Array(0), loose) as { readonly cabundle: readonly Uint8Array[] }
+  const { cabundle } = decodeCbor(payload ?? new Uint8Array(0), loose) as unknown as {
+    readonly cabundle: readonly Uint8Array[]
+  }
   return cabundle.map(({ length }) => length)
 }
