@@ -20,8 +20,8 @@ import { readGenesisFile } from './genesis-file.ts'
 import { configureEnclave, lentForRelease } from './key-release.ts'
 import { type Candidate, planLoad, readSealed } from './load-plan.ts'
 import type { Claim } from './prefix.ts'
-import { isRebuildAsked, rebuildIsDone, rebuildLedger } from './rebuild.ts'
-import { takeNextKeys } from './rotation.ts'
+import { nextRebuildStep, planRebuilt, rebuildIsDone, rebuildLedger } from './rebuild.ts'
+import { type Approval, approvalFor, takeNextKeys } from './rotation.ts'
 import { type Snapshot, snapshotsFor } from './snapshots.ts'
 
 /** How long a session may take to land. */
@@ -31,7 +31,13 @@ export const SESSION_POLL_MS = 250
 const LOAD_BYTES_MAX = 4_194_304
 const STEPS_MAX = 8
 
-const KeyFile = z.strictObject({ address: z.string(), ciphertext_b64: z.string(), state_ciphertext_b64: z.string() })
+const KeyFile = z.strictObject({
+  address: z.string(),
+  ciphertext_b64: z.string(),
+  state_ciphertext_b64: z.string(),
+  /** What the log key of that state key signs as, where the two keys were drawn together. */
+  log_key: z.string().optional(),
+})
 export type KeyFile = z.infer<typeof KeyFile>
 
 type BootContext = Pick<
@@ -46,7 +52,7 @@ export async function bootEnclave(context: BootContext): Promise<StatusResult> {
     context.log.info({ phase: status.phase }, 'enclave')
     switch (status.phase) {
       case 'cold':
-        await takeNextKeys(context)
+        if ((await takeNextKeys(context)) && status.configured) startOver()
         await configureEnclave(context.enclave, context.config.enclaveConfig, status)
         await provision(context)
         break
@@ -68,6 +74,11 @@ export async function bootEnclave(context: BootContext): Promise<StatusResult> {
     }
   }
   throw new CodedError('PHASE_FORBIDS', `expected the enclave to be active after ${STEPS_MAX} steps`)
+}
+
+/** A boot locks one configuration, and this one has locked that of the keys before. */
+function startOver(): never {
+  throw new CodedError('CONFIG_LOCKED', 'expected an enclave without a configuration for the next keys; start it again')
 }
 
 /** What `generate` made, as the data folder keeps it. Refuses KEYS_MISSING. */
@@ -92,11 +103,15 @@ async function begin(context: BootContext, status: StatusResult): Promise<void> 
   }
   await refuseOldChain(context, claim)
   const session = requireSession(status)
-  if (await isRebuildAsked(context.config.paths))
-    return rebuildLedger(context, session, { claim, sequence: facts.sequence })
-  const candidates = await planLoad(context.config.paths, context.chain, claim)
+  const approval = await approvalFor(context.config.paths, facts)
+  const step = await nextRebuildStep(context.config.paths)
+  if (step.kind === 'rebuild') return rebuildLedger(context, session, { claim, sequence: facts.sequence, approval })
+  const candidates =
+    step.kind === 'again'
+      ? await planRebuilt(context, step.session, claim)
+      : await planLoad(context.config.paths, context.chain, claim)
   if (candidates.length === 0) await genesis(context, session, facts.epoch)
-  else await loadFirst(context, session, candidates)
+  else await loadFirst(context, session, candidates, approval)
 }
 
 /** A chain that lacks what was final is another one, or a reset one: beginning anew on it would mix two histories. */
@@ -130,13 +145,18 @@ function slices<T>(items: readonly T[]): T[][] {
   )
 }
 
-async function loadFirst(context: BootContext, session: Address, candidates: readonly Candidate[]): Promise<void> {
+async function loadFirst(
+  context: BootContext,
+  session: Address,
+  candidates: readonly Candidate[],
+  approval: Approval | undefined,
+): Promise<void> {
   let last: unknown
   for (const candidate of candidates) {
     const snapshots = await snapshotsFor(context.config.paths, candidate.segments)
     for (const snapshot of [...snapshots, undefined]) {
       try {
-        return await load(context, session, candidate, snapshot)
+        return await loadApproved(context, session, { candidate, snapshot, approval })
       } catch (error) {
         if (!isRefusal(error, snapshot)) throw error
         const from = snapshot === undefined ? 'genesis' : `the snapshot of record ${snapshot.record}`
@@ -166,12 +186,23 @@ const SNAPSHOT_REFUSALS: ReadonlySet<string> = new Set([
   'VERSION_NEWER',
 ])
 
-async function load(
-  context: BootContext,
-  session: Address,
-  candidate: Candidate,
-  snapshot: Snapshot | undefined,
-): Promise<void> {
+type Loading = {
+  readonly candidate: Candidate
+  readonly snapshot: Snapshot | undefined
+  readonly approval: Approval | undefined
+}
+
+/** With the approval only where the enclave asks for one: an old one that is not needed must not stand in the way. */
+async function loadApproved(context: BootContext, session: Address, loading: Loading): Promise<void> {
+  try {
+    await load(context, session, { ...loading, approval: undefined })
+  } catch (error) {
+    if (loading.approval === undefined || !isCoded(error, 'ROTATION_INVALID')) throw error
+    await load(context, session, loading)
+  }
+}
+
+async function load(context: BootContext, session: Address, { candidate, snapshot, approval }: Loading): Promise<void> {
   const { enclave, config, records, now } = context
   const leaf = candidate.segments.at(-1)
   const parent = leaf === undefined ? null : { session: leaf.session, end: leaf.to }
@@ -187,7 +218,11 @@ async function load(
     batch.push(sealed)
     size += sealed.length
   }
-  const result = await enclave.call('load_state', { records: batch, claimed: candidate.claim })
+  const result = await enclave.call('load_state', {
+    records: batch,
+    claimed: candidate.claim,
+    ...(approval && { approval }),
+  })
   if (!result.more) await records.store(session, result.released)
 }
 

@@ -1,21 +1,23 @@
 /**
  * The ledger from its public log, when the sealed records are lost (protocol section 5). An operator asks for it by a file,
  * and a boot that finds the file does it: 1 old sealed files aside, 2 note of the boot, 3 the log through the enclave,
- * 4 its public entries with the unpublished tail before them, 5 sealed record, 6 snapshot. The file goes when the session
- * has landed. A crash anywhere before leaves the file, and the next boot begins at 1 again.
+ * 4 its public entries with the unpublished tail before them, 5 sealed record, 6 snapshot, 7 the session's name in the
+ * file. The file goes when a session has landed. A crash before 7 leaves it, and the next boot begins at 1 again; after 7
+ * it loads what was rebuilt, since the session may land meanwhile and no approval is good for a second epoch.
  */
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { CodedError, refuse } from '../enclave/protocol/errors.ts'
-import type { Address } from '../enclave/protocol/ids.ts'
+import { CodedError, isCoded, refuse } from '../enclave/protocol/errors.ts'
+import { type Address, isAddress, toAddress } from '../enclave/protocol/ids.ts'
 import type { LoadResult, ReleasedRecord } from '../enclave/protocol/method-results.ts'
-import { ENTRIES_PER_CALL_MAX } from '../enclave/protocol/methods.ts'
+import { ENTRIES_PER_CALL_MAX, type Params } from '../enclave/protocol/methods.ts'
 import { encodeEntries, logsOf, writeBoot } from './boot-records.ts'
 import type { Landing } from './chain.ts'
 import type { Context } from './context.ts'
 import { isMissing, makeFolder, readJsonIfThere, writeDurably } from './durable-file.ts'
 import { FRAME_PAYLOAD_BYTES_MAX } from './frame-log.ts'
+import { type Candidate, planLoad } from './load-plan.ts'
 import type { DataPaths } from './paths.ts'
 import type { Claim } from './prefix.ts'
 import { readPending, readPublished } from './published-entries.ts'
@@ -23,7 +25,7 @@ import { takeSnapshot } from './snapshots.ts'
 
 type RebuildContext = Pick<Context, 'config' | 'enclave' | 'chain' | 'records' | 'audit' | 'log' | 'now'>
 
-const Asked = z.strictObject({ atMs: z.int().nonnegative() })
+const Asked = z.strictObject({ atMs: z.int().nonnegative(), session: z.string().refine(isAddress).optional() })
 /** Half of a frame: the entries of one call. */
 const CALL_BYTES_MAX = 4_194_304
 /** Sessions whose pending logs may hold a part of the tail. */
@@ -31,12 +33,45 @@ const SESSIONS_BACK_MAX = 64
 
 const askedFile = (paths: DataPaths) => join(paths.control, 'rebuild.json')
 
-export async function askForRebuild(paths: DataPaths, atMs: number): Promise<void> {
-  await writeDurably(askedFile(paths), `${JSON.stringify({ atMs })}\n`)
+/** With `session` once its ledger is rebuilt and stored, and before it opens. */
+export async function askForRebuild(paths: DataPaths, atMs: number, session?: Address): Promise<void> {
+  await writeDurably(askedFile(paths), `${JSON.stringify({ atMs, session })}\n`)
 }
 
 export async function isRebuildAsked(paths: DataPaths): Promise<boolean> {
-  return (await readJsonIfThere(askedFile(paths), Asked, 'CONFIG_INVALID')) !== undefined
+  return (await readAsked(paths)) !== undefined
+}
+
+function readAsked(paths: DataPaths): Promise<z.infer<typeof Asked> | undefined> {
+  return readJsonIfThere(askedFile(paths), Asked, 'CONFIG_INVALID')
+}
+
+/** What a boot has to do about a request: `again` loads the ledger that the boot of `session` rebuilt. */
+export type RebuildStep = { readonly kind: 'none' | 'rebuild' } | { readonly kind: 'again'; readonly session: Address }
+
+export async function nextRebuildStep(paths: DataPaths): Promise<RebuildStep> {
+  const asked = await readAsked(paths)
+  if (asked === undefined) return { kind: 'none' }
+  const session = asked.session === undefined ? undefined : toAddress(asked.session)
+  return session === undefined ? { kind: 'rebuild' } : { kind: 'again', session }
+}
+
+/**
+ * What leads to the head after a rebuild whose session may have landed or not: the records of whichever session did, else
+ * the first record of the rebuilt chain, behind its snapshot. Refuses PREFIX_NONE.
+ */
+export async function planRebuilt(
+  { config, chain }: Pick<Context, 'config' | 'chain'>,
+  session: Address,
+  claim: Claim,
+): Promise<Candidate[]> {
+  try {
+    return await planLoad(config.paths, chain, claim)
+  } catch (error) {
+    if (!isCoded(error, 'PREFIX_NONE')) throw error
+    // The rebuilt state has settled its newest commit.
+    return [{ segments: [{ session, from: 0, to: 1 }], claim: { ...claim, bitmap: null } }]
+  }
 }
 
 /** Once the session of the rebuilt ledger has landed: from here on its snapshot and records are loaded. */
@@ -44,11 +79,18 @@ export async function rebuildIsDone(paths: DataPaths): Promise<void> {
   await rm(askedFile(paths), { force: true })
 }
 
+type RebuildTerms = {
+  readonly claim: Claim
+  readonly sequence: number
+  /** Where log key or configuration are others than the log's [G5]. */
+  readonly approval: Params<'rebuild'>['approval']
+}
+
 /** From provisioned to recovering. Refuses AUDIT_STORE, LOG_MISMATCH, PREFIX_NONE without an anchored header, and what the enclave refuses. */
 export async function rebuildLedger(
   context: RebuildContext,
   session: Address,
-  { claim, sequence }: { readonly claim: Claim; readonly sequence: number },
+  { claim, sequence, approval }: RebuildTerms,
 ): Promise<void> {
   const { config, enclave, chain, records, audit, log, now } = context
   const anchored = await anchoredCommit(context, claim, sequence)
@@ -58,11 +100,12 @@ export async function rebuildLedger(
   await moveAside(config.paths, now())
   await writeBoot(config.paths, { session, parent: null, epoch: null, atMs: now() })
   await sendEntries(enclave, readPublished(config.paths, size), tail)
-  const result = await enclave.call('rebuild', { entries: [], claimed: claim })
+  const result = await enclave.call('rebuild', { entries: [], claimed: claim, ...(approval && { approval }) })
   if (result.more) throw new CodedError('ENCLAVE_ANSWER', 'expected a rebuilt ledger, got a call for more')
   await storeRebuilt(context, session, tail, result)
   await records.heal(session)
   await takeSnapshot(context, session)
+  await askForRebuild(config.paths, now(), session)
   log.warn({ sequence: anchored.sequence, entries: anchored.logSize, tail: tail.length }, 'ledger rebuilt from its log')
 }
 

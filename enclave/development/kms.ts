@@ -6,10 +6,12 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { encryptionContext, type KeyContext, type KeyPurpose } from '../keys/encryption-context.ts'
 import type { GeneratedKeys } from '../keys/key-release.ts'
+import { logKey } from '../keys/log-key.ts'
 import { addressOf, isPrivateKey } from '../keys/secp256k1.ts'
 import { drawPrivateKey, type Entropy } from '../keys/session-key.ts'
 import { encodeCbor } from '../protocol/cbor.ts'
 import { CodedError } from '../protocol/errors.ts'
+import { toHash } from '../protocol/ids.ts'
 import { concatBytes } from '../protocol/words.ts'
 import { readWrappingKey } from './wrapping-key-file.ts'
 
@@ -51,6 +53,7 @@ function generateKeys(wrappingKey: Uint8Array, entropy: Entropy, context: KeyCon
     address: addressOf(authorityKey),
     authorityCiphertext: wrap(wrappingKey, entropy, associatedData(context, 'authority'), authorityKey),
     stateCiphertext: wrap(wrappingKey, entropy, associatedData(context, 'state'), stateKey),
+    logPublicKey: toHash(logKey(stateKey).publicKey),
   }
   authorityKey.fill(0)
   stateKey.fill(0)

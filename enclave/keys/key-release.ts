@@ -1,5 +1,5 @@
 /** Where an enclave's long-lived keys come from: KMS under attestation, or the stand-in of a development machine. */
-import type { Address } from '../protocol/ids.ts'
+import type { Address, Hash } from '../protocol/ids.ts'
 import type { KeyContext, KeyPurpose } from './encryption-context.ts'
 
 /** What the host lends for one release. It decides whether KMS answers, never what is believed. */
@@ -19,6 +19,8 @@ export type GeneratedKeys = {
   readonly address: Address
   readonly authorityCiphertext: Uint8Array
   readonly stateCiphertext: Uint8Array
+  /** Of the log key that follows from the state key: a quorum has to name it before anybody can open that key. */
+  readonly logPublicKey: Hash
 }
 
 /** A release that asks KMS answers later; one on this machine answers at once. */
@@ -27,7 +29,7 @@ export type Soon<T> = T | Promise<T>
 export type KeyRelease = {
   /** Full ARN of the KMS key, or what the development release calls itself. */
   readonly keyId: string
-  /** Draws an authority and a state key, returns their ciphertexts and forgets them. */
+  /** Draws an authority and a state key, returns their ciphertexts and what is public of them, and forgets them. */
   readonly generateKeys: (context: KeyContext, access: ReleaseAccess) => Soon<GeneratedKeys>
   /** The key of 32 bytes. Refuses KEY_CIPHERTEXT under another context or purpose, or when a byte differs. */
   readonly openKey: (

@@ -22,6 +22,7 @@ export function generate(instance: Instance, params: ParsedParams<'generate'>): 
     address: keys.address,
     ciphertext_b64: Buffer.from(keys.authorityCiphertext).toString('base64'),
     state_ciphertext_b64: Buffer.from(keys.stateCiphertext).toString('base64'),
+    log_key: keys.logPublicKey,
     key_id: kms.keyId,
     key_spec: KEY_SPEC,
   }))

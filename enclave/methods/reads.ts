@@ -27,6 +27,7 @@ export function status(instance: Instance): StatusResult {
     ledgerId: instance.ledgerId,
     anchor: configuration.anchor,
     chainId: configuration.chainId,
+    imageDigest: instance.imageDigest,
     session: instance.session.address,
     firstUnacknowledged: firstUnacknowledged(instance.outbox),
     nextRecord: instance.outbox.next,

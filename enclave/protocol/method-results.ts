@@ -33,6 +33,8 @@ export type StatusResult = {
   readonly ledgerId?: Hash
   readonly anchor?: Address
   readonly chainId?: number
+  /** keccak256 of PCR0 to 2; zero on a development machine that vouches for nothing. */
+  readonly imageDigest?: Hash
   /** Records released and not yet acknowledged: [firstUnacknowledged, nextRecord). */
   readonly firstUnacknowledged: number
   readonly nextRecord: number
@@ -234,6 +236,8 @@ export type MethodResults = {
     readonly address: Address
     readonly ciphertext_b64: string
     readonly state_ciphertext_b64: string
+    /** What the log key of that state key signs checkpoints as: 32 bytes. */
+    readonly log_key: Hash
     readonly key_id: string
     readonly key_spec: string
   }

@@ -2,12 +2,20 @@
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CodedError, isCoded, refuse } from '../../enclave/protocol/errors.ts'
-import { type Address, type Hex, toHex } from '../../enclave/protocol/ids.ts'
+import { type Address, type Hex, toAddress, toHex } from '../../enclave/protocol/ids.ts'
 import type { MethodResults } from '../../enclave/protocol/method-results.ts'
-import type { Params } from '../../enclave/protocol/methods.ts'
+import { parseVerifierKey } from '../../enclave/protocol/note.ts'
+import type { AnchorFacts } from '../../host/chain.ts'
 import type { Context } from '../../host/context.ts'
 import { feesOf, GAS_OPEN, maxFeeWei } from '../../host/fees.ts'
-import { beginRotation, endRotation, nextAuthority } from '../../host/rotation.ts'
+import {
+  type Approval,
+  beginRotation,
+  endRotation,
+  type OwnKeys,
+  readOwnKeys,
+  readRotation,
+} from '../../host/rotation.ts'
 import { type Act, readAct } from './acts/file.ts'
 import { quorumOf } from './acts/submit.ts'
 import { type Answer, EXIT_FAILED, type Terminal } from './answer.ts'
@@ -20,7 +28,7 @@ const LANDING_MS_MAX = 300_000
 const POLL_MS = 500
 const FORMAT = 'anchorhold-rotate/1'
 
-/** Refuses ACT_INVALID, COMMIT_UNLANDED, ROTATION_INVALID, RPC_TIMEOUT when the call does not land. */
+/** Refuses ACT_INVALID, COMMIT_UNLANDED, NO_HEADER, ROTATION_INVALID, RPC_TIMEOUT when the call does not land. */
 export async function rotateAnswer(
   context: Context,
   file: string,
@@ -29,24 +37,56 @@ export async function rotateAnswer(
 ): Promise<Answer> {
   if (words['giveUp'] !== undefined) return giveUp(context)
   const act = await readAct(resolve(typedIn, file))
-  const newAuthority = await requireNext(context, act)
+  const newAuthority = approvedAuthority(act)
+  const facts = await context.chain.facts(newAuthority)
+  if (facts.authority === newAuthority) return keepApproval(context, act, facts)
+  const next = await requireNext(context, act, newAuthority)
+  if (next.logKey !== undefined && facts.sequence === 0)
+    throw new CodedError('NO_HEADER', 'expected a commit on chain: the next enclave rebuilds the ledger from its log')
   const approved = await readAnchor(context.config, 'approvedAuthority')
   if (approved !== newAuthority) return guardianFirst(context, newAuthority)
   await recordCommand(context, 'rotate', { newAuthority, digest: act.digest })
-  const signed = await signAway(context, act, newAuthority)
+  const signed = await signAway(context, approvalOf(context, act))
   await land(context, signed, newAuthority)
   const text = `the ledger is ${newAuthority}'s since epoch ${signed.epoch}; the supervisor goes on under its keys`
   return { format: FORMAT, value: { done: true, newAuthority, epoch: signed.epoch, hash: signed.hash }, text }
 }
 
-/** The keys that were approved are those that wait here. */
-async function requireNext({ config }: Context, { file }: Act): Promise<Address> {
+function approvedAuthority({ file }: Act): Address {
   if (file.act !== 'rotate-approval') refuse('ACT_INVALID', 'a rotate-approval', file.act)
-  const next = await nextAuthority(config.paths)
-  const named = String(file.fields['newAuthority']).toLowerCase()
-  if (next === undefined || next !== named)
-    refuse('ACT_INVALID', `keys of ${named} in ${config.paths.nextKeyFile}`, next ?? 'none')
+  const named = String(file.fields['newAuthority'])
+  return toAddress(named) ?? refuse('ACT_INVALID', 'a new authority', named)
+}
+
+/** Fields that the act's own schema has read, with exactly a quorum of its signatures. */
+function approvalOf({ policy }: Context, { file }: Act): Approval {
+  return { ...(file.fields as unknown as Omit<Approval, 'signatures'>), signatures: quorumOf(file, policy) }
+}
+
+/** The keys that were approved are those that wait here. Only the enclave that gets them can judge config and image. */
+async function requireNext({ config, enclave }: Context, { file }: Act, named: Address): Promise<OwnKeys> {
+  const next = await readOwnKeys(config.paths.nextKeyFile)
+  if (next?.authority !== named)
+    refuse('ACT_INVALID', `keys of ${named} in ${config.paths.nextKeyFile}`, next?.authority ?? 'none')
+  const { audit_address } = await enclave.call('status', {})
+  const logKey = next.logKey ?? (audit_address && toHex(parseVerifierKey(audit_address).publicKey))
+  if (logKey !== undefined && file.fields['logKey'] !== logKey)
+    refuse('ACT_INVALID', `the log key ${logKey} of these keys`, file.fields['logKey'])
   return next
+}
+
+/**
+ * The anchor names the new authority already, by the guardian or by a rotation whose approval its enclave refused: the
+ * next boot gets this one.
+ */
+async function keepApproval(context: Context, act: Act, { authority, epoch }: AnchorFacts): Promise<Answer> {
+  const { config, now } = context
+  if (act.file.fields['epoch'] !== epoch)
+    refuse('ACT_INVALID', `an approval of epoch ${epoch}`, act.file.fields['epoch'])
+  await recordCommand(context, 'rotate', { newAuthority: authority, digest: act.digest })
+  await beginRotation(config.paths, { atMs: now(), approval: approvalOf(context, act) })
+  const text = `the anchor names ${authority} already; the approval waits for its next boot`
+  return { format: FORMAT, value: { done: true, newAuthority: authority, epoch }, text }
 }
 
 function guardianFirst({ config }: Context, newAuthority: Address): Answer {
@@ -57,19 +97,18 @@ function guardianFirst({ config }: Context, newAuthority: Address): Answer {
 
 type Signed = MethodResults['rotate']
 
-/** 1 the note that holds back every boot, 2 the signature, 3 outbox. A refusal takes the note back. */
-async function signAway(context: Context, { file }: Act, newAuthority: Address): Promise<Signed> {
+/** 1 the note that holds back every boot and keeps the approval, 2 the signature, 3 outbox. A refusal takes the note back. */
+async function signAway(context: Context, approval: Approval): Promise<Signed> {
   const { enclave, chain, config, policy, outbox, now } = context
   const { address } = await enclave.call('status', {})
   if (address === undefined) throw new CodedError('PHASE_FORBIDS', 'expected an enclave with keys')
   const { baseFeeWei, accountNonce } = await chain.facts(address)
   const feeWei = maxFeeWei(baseFeeWei, config.feeBps, policy.gasPriceWeiMax)
   const gas = Math.min(GAS_OPEN, policy.gasMax)
-  await beginRotation(config.paths, newAuthority, now())
+  const before = await readRotation(config.paths)
+  await beginRotation(config.paths, { atMs: now(), approval })
   try {
-    const approval = file.fields as unknown as Omit<Params<'rotate'>, 'signatures' | 'fees' | 'accountNonce'>
-    const signatures = quorumOf(file, policy)
-    const signed = await enclave.call('rotate', { ...approval, signatures, fees: feesOf(gas, feeWei), accountNonce })
+    const signed = await enclave.call('rotate', { ...approval, fees: feesOf(gas, feeWei), accountNonce })
     const id = { epoch: signed.epoch, sequence: null }
     const [raw, call] = [toHex(signed.rawTransaction), toHex(signed.call)]
     const { hash, head } = signed
@@ -90,8 +129,9 @@ async function signAway(context: Context, { file }: Act, newAuthority: Address):
     await outbox.append(id, { kind: 'ready', hash, atMs })
     return signed
   } catch (error) {
-    // An answer that was lost may be a signature: then the note stays.
-    if (isCoded(error) && error.code !== 'ENCLAVE_GONE') await endRotation(config.paths)
+    // An answer that was lost may be a signature: then the note stays, also when the next try is refused.
+    const mayBeSigned = before?.approval.epoch === approval.epoch || isCoded(error, 'ENCLAVE_GONE')
+    if (isCoded(error) && !mayBeSigned) await endRotation(config.paths)
     throw error
   }
 }

@@ -3,7 +3,9 @@ import { expect } from 'chai'
 import type { KeyContext } from '../../enclave/keys/encryption-context.ts'
 import type { GeneratedKeys, ReleaseAccess } from '../../enclave/keys/key-release.ts'
 import { openKmsRelease } from '../../enclave/keys/kms/release.ts'
+import { logKey } from '../../enclave/keys/log-key.ts'
 import { addressOf } from '../../enclave/keys/secp256k1.ts'
+import { toHash } from '../../enclave/protocol/ids.ts'
 import { refusalOf } from '../stand-ins/kms/refusal.ts'
 import { KEY_ID, PARENT } from '../stand-ins/kms/start.ts'
 import {
@@ -39,6 +41,7 @@ describe('key release by KMS', function () {
     const authority = await again.openKey(CONTEXT, 'authority', drawn.authorityCiphertext, ACCESS)
     const state = await again.openKey(CONTEXT, 'state', drawn.stateCiphertext, ACCESS)
     expect(addressOf(authority)).to.equal(drawn.address)
+    expect(toHash(logKey(state).publicKey)).to.equal(drawn.logPublicKey)
     expect(state).to.have.length(32)
     expect(state).to.not.deep.equal(authority)
   })

@@ -1,8 +1,9 @@
 /** The keys of one world, and a key release that hands them to any enclave of it: the host may start as many as it likes. */
 import type { DevelopmentKms } from '../../enclave/development/kms.ts'
+import { logKey } from '../../enclave/keys/log-key.ts'
 import { addressOf } from '../../enclave/keys/secp256k1.ts'
 import { drawPrivateKey } from '../../enclave/keys/session-key.ts'
-import type { Address } from '../../enclave/protocol/ids.ts'
+import { type Address, toHash } from '../../enclave/protocol/ids.ts'
 import type { Random } from './random.ts'
 
 export type DrawnKeys = {
@@ -25,6 +26,7 @@ export function drawKeys(random: Random): DrawnKeys {
       address: authorities[0],
       authorityCiphertext: Uint8Array.of(0, 0),
       stateCiphertext: Uint8Array.of(1, 0),
+      logPublicKey: toHash(logKey(stateKey).publicKey),
     }),
     // A ciphertext names its purpose and its generation.
     openKey: (_, purpose, ciphertext) =>

@@ -1,7 +1,7 @@
 /** Key release by KMS under attestation: what production uses. Called at boot and at rotation, never per request. */
 import type { Duplex } from 'node:stream'
 import { assert, CodedError, refuse } from '../../protocol/errors.ts'
-import { fromHexOr } from '../../protocol/ids.ts'
+import { fromHexOr, toHash } from '../../protocol/ids.ts'
 import { encryptionContext, type KeyContext, type KeyPurpose } from '../encryption-context.ts'
 import type {
   AwsCredentials,
@@ -11,6 +11,7 @@ import type {
   ReleasedKey,
   SignerRelease,
 } from '../key-release.ts'
+import { logKey } from '../log-key.ts'
 import { addressOf, isPrivateKey } from '../secp256k1.ts'
 import { drawPrivateKey, type Entropy } from '../session-key.ts'
 import { type Kms, type KmsOptions, withKms } from './client.ts'
@@ -60,8 +61,9 @@ function credentialsOf({ credentials }: ReleaseAccess): AwsCredentials {
 /** A KMS that fails between the two leaves one ciphertext that nobody was told of, of a key that is wiped. */
 async function generateKeys(options: KmsReleaseOptions, kms: Kms, context: KeyContext): Promise<GeneratedKeys> {
   const authority = await sealedDraw(options, kms, context, 'authority', drawPrivateKey(options.entropy))
-  const stateCiphertext = await sealed(options, kms, context, 'state', Uint8Array.from(options.entropy(KEY_BYTES)))
-  return { ...authority, stateCiphertext }
+  const stateKey = Uint8Array.from(options.entropy(KEY_BYTES))
+  const logPublicKey = toHash(logKey(stateKey).publicKey)
+  return { ...authority, stateCiphertext: await sealed(options, kms, context, 'state', stateKey), logPublicKey }
 }
 
 async function sealedDraw(

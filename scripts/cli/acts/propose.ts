@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises'
 import { configHash, parseConfiguration } from '../../../enclave/protocol/configuration.ts'
 import { CodedError, isCoded, refuse } from '../../../enclave/protocol/errors.ts'
 import { keccak256 } from '../../../enclave/protocol/hash.ts'
-import { DEVELOPMENT_IMAGE_DIGEST } from '../../../enclave/protocol/header.ts'
-import { toHash } from '../../../enclave/protocol/ids.ts'
+import { type Address, type Hash, toAddress, toHash } from '../../../enclave/protocol/ids.ts'
 import type { LedgerStatus, StatusResult } from '../../../enclave/protocol/method-results.ts'
 import { parseEther } from '../../../enclave/protocol/money.ts'
 import { parseVerifierKey } from '../../../enclave/protocol/note.ts'
 import { utf8 } from '../../../enclave/protocol/words.ts'
 import type { Context } from '../../../host/context.ts'
+import { readOwnKeys } from '../../../host/rotation.ts'
 import type { Typed } from '../command.ts'
 import type { ActFile } from './file.ts'
 import type { KindName } from './kinds.ts'
@@ -22,19 +22,27 @@ type Fields = ActFile['fields']
 
 /** Refuses ACT_INVALID for words that are missing, and what the enclave refuses. */
 export async function proposedFields(context: Context, kind: KindName, words: Typed): Promise<Fields> {
+  const validSeconds = Number(words['validSeconds'] ?? VALID_SECONDS)
+  const nowSeconds = Math.floor(context.now() / MS_PER_SECOND)
+  if (kind === 'rotate-approval') {
+    // The ledger may be without an enclave that has it: then this is what the next one waits for.
+    const status = await context.enclave.call('status', {}).catch(() => undefined)
+    const notAfter = Math.max(status?.ledger?.at ?? 0, nowSeconds) + validSeconds
+    return { ...(await rotationFields(context, words, status)), notAfter }
+  }
   const status = await context.enclave.call('status', {})
   const { ledger } = status
   if (ledger === undefined) throw new CodedError('PHASE_FORBIDS', `expected a ledger, got phase ${status.phase}`)
-  const validSeconds = Number(words['validSeconds'] ?? VALID_SECONDS)
   // By the ledger's clock, which may be ahead of ours.
-  const notAfter = Math.max(ledger.at, Math.floor(context.now() / MS_PER_SECOND)) + validSeconds
-  return { ...(await ownFields(context, kind, words, { ...status, ledger })), notAfter }
+  return {
+    ...(await ownFields(context, kind, words, ledger)),
+    notAfter: Math.max(ledger.at, nowSeconds) + validSeconds,
+  }
 }
 
-type Live = StatusResult & { readonly ledger: LedgerStatus }
+type OwnKind = Exclude<KindName, 'rotate-approval'>
 
-async function ownFields(context: Context, kind: KindName, words: Typed, status: Live): Promise<Fields> {
-  const { ledger } = status
+async function ownFields(context: Context, kind: OwnKind, words: Typed, ledger: LedgerStatus): Promise<Fields> {
   switch (kind) {
     case 'policy':
       return {
@@ -53,8 +61,6 @@ async function ownFields(context: Context, kind: KindName, words: Typed, status:
       return { drainSeq: ledger.drainSeq + 1, amountWei: parseEther(demanded(words, 'ether')).toString() }
     case 'journal-reset':
       return { atSize: ledger.journalSize, atHead: ledger.journalHead, newHead: demanded(words, 'newHead') }
-    case 'rotate-approval':
-      return rotationFields(context, words, status)
     case 'register':
       return {
         orchestratorId: demanded(words, 'id'),
@@ -66,16 +72,42 @@ async function ownFields(context: Context, kind: KindName, words: Typed, status:
   }
 }
 
-/** What the next enclave is, unless said otherwise: this one's log key and configuration, under another authority. */
-async function rotationFields({ config }: Context, words: Typed, { ledger, audit_address }: Live): Promise<Fields> {
+/**
+ * What the next enclave is, unless said otherwise: the image and the configuration of this one, and its log key where the
+ * state key stays. The epoch is the one that the rotation sets, or has set where the guardian was first.
+ */
+async function rotationFields(
+  { config, chain }: Context,
+  words: Typed,
+  status: StatusResult | undefined,
+): Promise<Fields> {
+  const named = demanded(words, 'newAuthority')
+  const newAuthority = toAddress(named) ?? refuse('ACT_INVALID', '--new-authority: an address', named)
+  const { epoch, authority } = await chain.facts(newAuthority)
+  const logKey = words['logKey'] ?? (await freshLogKey(config, newAuthority)) ?? logKeyOf(status)
+  const imageDigest = words['image'] ?? status?.imageDigest
   const configuration = parseConfiguration(await readJson(config.enclaveConfig))
   return {
-    epoch: ledger.epoch + 1,
-    newAuthority: demanded(words, 'newAuthority').toLowerCase(),
-    logKey: words['logKey'] ?? toHash(parseVerifierKey(audit_address ?? '').publicKey),
+    epoch: authority === newAuthority ? epoch : epoch + 1,
+    newAuthority,
+    logKey: logKey ?? refuse('ACT_INVALID', '--log-key, or a ledger that runs', 'neither'),
     config: words['configHash'] ?? configHash(configuration),
-    imageDigest: words['image'] ?? DEVELOPMENT_IMAGE_DIGEST,
+    imageDigest: imageDigest ?? refuse('ACT_INVALID', '--image, or an enclave that runs', 'neither'),
   }
+}
+
+/** Of a state key that was drawn with these keys, whether they wait or have taken over already. */
+async function freshLogKey({ paths }: Context['config'], authority: Address): Promise<Hash | undefined> {
+  for (const path of [paths.nextKeyFile, paths.keyFile]) {
+    const keys = await readOwnKeys(path)
+    if (keys?.authority === authority) return keys.logKey
+  }
+  return undefined
+}
+
+function logKeyOf(status: StatusResult | undefined): Hash | undefined {
+  const verifier = status?.audit_address
+  return verifier === undefined ? undefined : toHash(parseVerifierKey(verifier).publicKey)
 }
 
 async function nextRegSeq({ enclave }: Context, id: string): Promise<number> {

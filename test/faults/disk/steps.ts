@@ -377,7 +377,8 @@ export const UNKEPT: readonly string[] = [
 export const UNTRIED: readonly string[] = [
   'host/rotation.ts beginRotation',
   'host/rotation.ts endRotation',
-  'host/rotation.ts takeNextKeys',
+  'host/rotation.ts replaceKeys',
+  'host/rotation.ts takeNextConfig',
 ]
 
 export const ALL_STEPS: readonly Step[] = [

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { openDevelopmentKms } from '../../../../enclave/development/kms.ts'
 import type { KeyContext, KeyPurpose } from '../../../../enclave/keys/encryption-context.ts'
+import { logKey } from '../../../../enclave/keys/log-key.ts'
 import { addressOf } from '../../../../enclave/keys/secp256k1.ts'
 import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { toHash, toHex } from '../../../../enclave/protocol/ids.ts'
@@ -55,6 +56,13 @@ describe('development key release', () => {
     expect(addressOf(authority)).to.equal(generated.address)
     expect(state).to.have.length(32)
     expect(state).to.not.deep.equal(authority)
+  })
+
+  it('tells the public log key that follows from the state key, and of no other', () => {
+    const own = kms.openKey(CONTEXT, 'state', generated.stateCiphertext)
+    const other = kms.openKey(CONTEXT, 'state', kms.generateKeys(CONTEXT).stateCiphertext)
+    expect(generated.logPublicKey).to.equal(toHash(logKey(own).publicKey))
+    expect(generated.logPublicKey).to.not.equal(toHash(logKey(other).publicKey))
   })
 
   it('draws other keys each time', () => {
