@@ -1,4 +1,5 @@
 /** AF_VSOCK as ordinary servers and sockets: between an enclave and the machine that it runs on there is nothing else. */
+import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import type { Server, Socket } from 'node:net'
 import { CodedError } from '../../protocol/errors.ts'
@@ -39,7 +40,7 @@ export async function listenVsock(server: Server, { cid, port }: VsockAddress): 
   const descriptor = addon.vsockListen(cid, port === 0 ? PORT_ANY : port, BACKLOG)
   if (descriptor < 0) throw listenRefusal({ cid, port }, descriptor)
   const taken = addressOf((out) => addon.vsockOwn(descriptor, out))
-  const up = new Promise<void>((done, fail) => server.once('listening', done).once('error', fail))
+  const up = once(server, 'listening')
   pipes.listen(server, descriptor, BACKLOG)
   await up
   return { cid, port: taken?.port ?? port }

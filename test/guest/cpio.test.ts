@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { type CpioEntry, cpioParts } from '../../../../scripts/guest/cpio.ts'
+import { type CpioEntry, cpioParts } from '../../scripts/guest/cpio.ts'
 
 const HEADER_CHARACTERS = 110
 const ENTRIES: readonly CpioEntry[] = [
