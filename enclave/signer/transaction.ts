@@ -87,10 +87,11 @@ const V_OFFSET = 27n
 
 /** What eth_sendRawTransaction takes. The policy has judged it: nothing is decided here. */
 export function signTransaction(transaction: SignerTransaction, key: Uint8Array): Hex {
-  const unsigned = serializable(transaction)
-  const { r, s, yParity } = sign(keccak256(fromHex(serializeTransaction(unsigned))), key)
-  const raw = serializeTransaction(unsigned, { r: toHex(r), s: toHex(s), yParity, v: V_OFFSET + BigInt(yParity) })
-  assert(raw.length > serializeTransaction(unsigned).length, 'a signed transaction carries its signature')
+  const fields = serializable(transaction)
+  const unsigned = serializeTransaction(fields)
+  const { r, s, yParity } = sign(keccak256(fromHex(unsigned)), key)
+  const raw = serializeTransaction(fields, { r: toHex(r), s: toHex(s), yParity, v: V_OFFSET + BigInt(yParity) })
+  assert(raw.length > unsigned.length, 'a signed transaction carries its signature')
   return raw
 }
 
