@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type GuestFile, writeImage } from './image.ts'
+import { type GuestExtra, writeImage } from './image.ts'
 import type { GuestTools } from './tools.ts'
 
 export type Guest = {
@@ -18,11 +18,10 @@ export type Guest = {
   stop(): Promise<void>
 }
 
-export type GuestOptions = {
+export type GuestOptions = GuestExtra & {
   readonly tools: GuestTools
   /** A shell script: what the guest does. */
   readonly run: string
-  readonly files?: readonly GuestFile[]
   readonly onLine?: (line: string) => void
 }
 
@@ -46,10 +45,10 @@ const STOP_MS_MAX = 5_000
 const LINES_MAX = 20_000
 
 /** Boots. Returns at once: `line` tells how far it is. */
-export async function startGuest({ tools, run, files = [], onLine }: GuestOptions): Promise<Guest> {
+export async function startGuest({ tools, run, onLine, ...extra }: GuestOptions): Promise<Guest> {
   const folder = mkdtempSync(join(tmpdir(), 'guest-'))
   const image = join(folder, 'initramfs')
-  await writeImage(image, tools, run, files)
+  await writeImage(image, tools, run, extra)
   const hybridPath = join(folder, 'vsock.sock')
   const device = startDevice(tools, folder, hybridPath)
   await appeared(join(folder, 'device.sock'), device)

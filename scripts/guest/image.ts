@@ -45,18 +45,21 @@ echo "guest: run.sh ended with $?"
 poweroff -f
 `
 
+/** What one run adds to the enclave: files, and packages with all that these need. */
+export type GuestExtra = { readonly files?: readonly GuestFile[]; readonly packages?: readonly string[] }
+
 /** Writes the archive to `path`. `run` is a shell script; with it the guest ends. */
 export async function writeImage(
   path: string,
   tools: GuestTools,
   run: string,
-  extra: readonly GuestFile[],
+  { files: added = [], packages = [] }: GuestExtra,
 ): Promise<void> {
   const files: GuestFile[] = [
     ...systemFiles(tools),
     ...nodeFiles(),
-    ...(await enclaveFiles()),
-    ...extra,
+    ...(await enclaveFiles([...PACKAGES, ...packages])),
+    ...added,
     { path: '/init', content: INIT, mode: 'program' },
     { path: `${GUEST_ROOT}/run.sh`, content: run },
   ]
@@ -112,12 +115,12 @@ function nodeFiles(): GuestFile[] {
   ]
 }
 
-async function enclaveFiles(): Promise<GuestFile[]> {
+async function enclaveFiles(packages: readonly string[]): Promise<GuestFile[]> {
   const addon = await addonFile()
   return [
     copyOf('package.json'),
     ...filesUnder('enclave').map(copyOf),
-    ...packageFolders().flatMap((folder) => filesUnder(folder).filter(isNeeded).map(copyOf)),
+    ...packageFolders(packages).flatMap((folder) => filesUnder(folder).filter(isNeeded).map(copyOf)),
     { path: join(GUEST_ROOT, '.cache/native', basename(addon)), content: readFileSync(addon) },
   ]
 }
@@ -141,10 +144,10 @@ function filesUnder(folder: string): string[] {
     .map((path) => join(folder, path))
 }
 
-/** The folders of all packages that the enclave may load, from the root of the project. */
-function packageFolders(): string[] {
+/** The folders of these packages and of all that they need, from the root of the project. */
+function packageFolders(names: readonly string[]): string[] {
   const found = new Set<string>()
-  const queue = PACKAGES.map((name) => ({ name, from: '.' }))
+  const queue = names.map((name) => ({ name, from: '.' }))
   for (let next = queue.pop(); next !== undefined && found.size < PACKAGES_MAX; next = queue.pop()) {
     const folder = folderOf(next.name, next.from)
     if (found.has(folder)) continue

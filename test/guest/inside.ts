@@ -5,13 +5,14 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { isCoded } from '../../enclave/protocol/errors.ts'
-import { encodeFrame, FrameReader } from '../../enclave/protocol/frame.ts'
+import { encodeFrame, encodeMessage, FrameReader } from '../../enclave/protocol/frame.ts'
 import { loadAddon } from '../../enclave/shell/native/addon.ts'
 import { setKernelClock } from '../../enclave/shell/native/kernel-clock.ts'
 import { openNsmDevice } from '../../enclave/shell/native/nsm-device.ts'
 import { connectVsock, listenVsock, localCid, vsockPeers } from '../../enclave/shell/native/vsock.ts'
 import { CID_ANY, CID_LOCAL, CID_PARENT } from '../../enclave/shell/native/vsock-address.ts'
 import { listen } from '../../enclave/shell/transport.ts'
+import { openEnclaveClient } from '../../host/enclave-client.ts'
 
 type Claim = readonly [name: string, holds: () => Promise<unknown>]
 
@@ -63,6 +64,20 @@ const CLAIMS: readonly Claim[] = [
         const got = await answer(socket, Buffer.from('{"a":1}'))
         expect(got !== undefined && Buffer.from(got).toString() === '{"a":1}', got)
       }),
+  ],
+  [
+    'the client of a host',
+    async () => {
+      const refusal = encodeMessage({ error: { code: 'PHASE_FORBIDS', message: 'not now' } }, 'cbor')
+      const listener = await listen('vsock://any:0', async () => refusal, {}, CID_LOCAL)
+      const client = openEnclaveClient(listener.endpoint.replace('any', String(CID_LOCAL)))
+      const got = await code(client.call('generate', {}))
+      await listener.close()
+      // The enclave has gone: the host is told so, and not left waiting.
+      const after = await code(client.call('generate', {}))
+      client.close()
+      expect(got === 'PHASE_FORBIDS not now' && after.startsWith('ENCLAVE_GONE'), { got, after })
+    },
   ],
   [
     'a large frame',

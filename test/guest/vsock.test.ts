@@ -11,12 +11,16 @@ const SUITE_MS_MAX = 600_000
 const BOOT_MS_MAX = 240_000
 const ECHO_PORT = 5_000
 const PARENTS_PORT = 5_001
+/** What the client of a host is made of, beside what an enclave has. */
+const CLIENT = ['host/enclave-client.ts', 'host/enclave-endpoint.ts', 'host/enclave-results.ts']
+const CLIENT_PACKAGES = ['cockatiel']
 const PROGRAMS = ['test/guest/inside.ts', 'test/guest/echo.ts']
 
 /** What inside.ts finds out, and what is claimed of it here. */
 const CLAIMS: readonly (readonly [name: string, title: string])[] = [
   ['the cid', 'knows the CID that the machine was given'],
   ['a frame', 'carries a request to the enclave listener and its answer back'],
+  ['the client of a host', 'carries the calls of the host’s own client, and tells it when the enclave has gone'],
   ['a large frame', 'carries 4 MiB in one frame, both ways'],
   ['a stranger', 'is cut without a byte when another machine than the parent calls'],
   ['peers', 'names CID and port of the other side, at both ends'],
@@ -35,8 +39,16 @@ describe('AF_VSOCK of a kernel', function () {
 
   before(async function () {
     const tools = await toolsOrSkip(this)
-    const files = PROGRAMS.map((path) => ({ path: `/app/${path}`, content: readFileSync(join(ROOT, path)) }))
-    guest = await startGuest({ tools, files, run: PROGRAMS.map((path) => `node ${path}\n`).join('') })
+    const files = [...PROGRAMS, ...CLIENT].map((path) => ({
+      path: `/app/${path}`,
+      content: readFileSync(join(ROOT, path)),
+    }))
+    guest = await startGuest({
+      tools,
+      files,
+      packages: CLIENT_PACKAGES,
+      run: PROGRAMS.map((path) => `node ${path}\n`).join(''),
+    })
     await guest.line('echo: ready', BOOT_MS_MAX)
     for (const line of guest.lines.filter((text) => text.startsWith('{'))) {
       const { claim, failure } = JSON.parse(line) as { claim: string; failure: string | null }
