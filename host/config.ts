@@ -19,6 +19,7 @@ export const LIVENESS_MS = 60_000
 /** The port that the original runbook gave to vsock-proxy. */
 const KMS_PROXY_PORT = 8_000
 const PORT_MAX = 65_535
+const RESTART_WORDS_MAX = 64
 
 const address = z.string().transform((text, context): Address => {
   const known = toAddress(text)
@@ -47,6 +48,8 @@ export const HostSettings = z.strictObject({
   signerEndpoint: endpoint.optional(),
   /** `ours` starts a development enclave as a child; `none` speaks to one that the operator started, as nitro-cli does. */
   enclaveProcess: z.enum(['ours', 'none']).default('ours'),
+  /** The words that start the operator's enclave anew, run where it has halted or gone; without them that is only said. */
+  enclaveRestart: z.array(z.string().min(1)).max(RESTART_WORDS_MAX).default([]),
   /** Where the parent's vsock-proxy carries bytes to KMS. */
   kmsProxyPort: z.int().min(1).max(PORT_MAX).default(KMS_PROXY_PORT),
   enclaveConfig: z.string().default('enclave.json'),

@@ -1,10 +1,12 @@
 /** Keeps one enclave running and active: starts it, boots it, and starts over with back-off when it dies or halts. */
+import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { CodedError } from '../enclave/protocol/errors.ts'
 import { bootEnclave } from './boot.ts'
 import type { Context } from './context.ts'
 import { type EnclaveProcess, startEnclave } from './enclave-process.ts'
-import { shownError } from './log.ts'
+import { type Log, shownError } from './log.ts'
 import { snapshotIfDue } from './snapshots.ts'
 
 export type Supervisor = {
@@ -50,9 +52,27 @@ export function superviseEnclave(context: Context): Supervisor {
   }
 }
 
-/** A child of ours, or one that the operator keeps running: what is wrong with that one is said, never mended from here. */
-async function enclaveOf({ config, log }: Context): Promise<EnclaveProcess> {
-  return config.enclaveProcess === 'ours' ? startEnclave(config, log) : ELSEWHERE
+/** A child of ours, or one that the operator keeps running: that one is started anew by his own words, where he gave any. */
+async function enclaveOf(context: Context): Promise<EnclaveProcess> {
+  const { config, log } = context
+  if (config.enclaveProcess === 'ours') return startEnclave(config, log)
+  const status = await context.enclave.call('status', {}).catch(() => undefined)
+  const isSpent = status === undefined || status.phase === 'halted'
+  if (isSpent && config.enclaveRestart.length > 0) await startAnew(config.enclaveRestart, log)
+  return ELSEWHERE
+}
+
+/** How long an image may take to be loaded. */
+export const RESTART_MS_MAX = 300_000
+const RESTART_TEXT_BYTES_MAX = 65_536
+
+async function startAnew([program = '', ...words]: readonly string[], log: Log): Promise<void> {
+  log.warn({ program }, 'enclave is started anew')
+  try {
+    await promisify(execFile)(program, words, { timeout: RESTART_MS_MAX, maxBuffer: RESTART_TEXT_BYTES_MAX })
+  } catch (cause) {
+    throw new CodedError('ENCLAVE_EXITED', `expected ${program} to start the enclave anew, it failed`, { cause })
+  }
 }
 
 const ELSEWHERE: EnclaveProcess = { pid: 0, ended: new Promise(() => undefined), stop: () => Promise.resolve() }
