@@ -7,6 +7,7 @@ import type { Wei } from '../enclave/protocol/money.ts'
 import { uintWord } from '../enclave/protocol/words.ts'
 import { type Endpoints, openEndpoints, type Rpc } from './endpoints.ts'
 import { LIVEPEER_ABI } from './livepeer-abi.ts'
+import { inWindows } from './log-windows.ts'
 import { toldCount, toldHash, toldWei } from './told.ts'
 
 /** All of one block. */
@@ -46,10 +47,6 @@ export type Simulation =
 export type SendVerdict = 'sent' | 'nonce-low' | 'nonce-high' | 'fee-low' | 'float-low' | 'unknown'
 
 export const FREEZE_SECONDS = 30 * 86_400
-/** Logs are looked for in windows of this size, newest first. */
-export const LOG_WINDOW_BLOCKS = 10_000
-export const LOG_WINDOWS_MAX = 10_000
-
 export type Chain = {
   facts(authority: Address): Promise<AnchorFacts>
   round(): Promise<RoundFacts>
@@ -73,11 +70,14 @@ export type ChainOptions = {
   readonly chainId: number
   readonly anchor: Address
   readonly finality: 'finalized' | { readonly depthBlocks: number }
+  /** The anchor's own block, where known: no event of it is older. */
+  readonly fromBlock?: number
 }
 
 export function openChain(options: ChainOptions): Chain {
   const endpoints = openEndpoints(options.rpcUrls, options.chainId)
   const { anchor } = options
+  const place: Place = { anchor, fromBlock: BigInt(options.fromBlock ?? 0) }
   let livepeer: Promise<Livepeer> | undefined
   const world = (rpc: Rpc) => {
     livepeer ??= findLivepeer(rpc, anchor)
@@ -91,9 +91,9 @@ export function openChain(options: ChainOptions): Chain {
       endpoints.use(async (rpc) => readRegistered(rpc, (await world(rpc)).bondingManager, recipients)),
     simulate: (authority, call) => endpoints.use((rpc) => simulate(rpc, anchor, authority, call)),
     send: (raw) => send(endpoints, raw),
-    landingOf: (sequence) => endpoints.use((rpc) => findLanding(rpc, anchor, sequence)),
-    bitmapOf: (sequence, head) => endpoints.use((rpc) => findBitmap(rpc, anchor, sequence, head)),
-    sessionOf: (epoch) => endpoints.use((rpc) => findSession(rpc, anchor, epoch)),
+    landingOf: (sequence) => endpoints.use((rpc) => findLanding(rpc, place, sequence)),
+    bitmapOf: (sequence, head) => endpoints.use((rpc) => findBitmap(rpc, place, sequence, head)),
+    sessionOf: (epoch) => endpoints.use((rpc) => findSession(rpc, place, epoch)),
     receiptOf: (hash) => endpoints.use((rpc) => readReceipt(rpc, hash)),
     final: () => endpoints.use((rpc) => readFinal(rpc, anchor, options.finality)),
     requireChain: () => endpoints.requireChain(),
@@ -259,8 +259,11 @@ function messagesOf(error: unknown): string {
   return texts.join('\n')
 }
 
-async function findLanding(rpc: Rpc, anchor: Address, sequence: number): Promise<Landing | undefined> {
-  return inWindows(rpc, async (window) => {
+/** Where events are looked for. */
+type Place = { readonly anchor: Address; readonly fromBlock: bigint }
+
+async function findLanding(rpc: Rpc, { anchor, fromBlock }: Place, sequence: number): Promise<Landing | undefined> {
+  return inWindows(rpc, fromBlock, async (window) => {
     const logs = await rpc.getContractEvents({
       address: anchor,
       abi: ANCHOR_ABI,
@@ -295,8 +298,8 @@ async function findLanding(rpc: Rpc, anchor: Address, sequence: number): Promise
   })
 }
 
-async function findBitmap(rpc: Rpc, anchor: Address, sequence: number, head: Hash): Promise<Hash | null> {
-  const found = await inWindows(rpc, async (window) => {
+async function findBitmap(rpc: Rpc, { anchor, fromBlock }: Place, sequence: number, head: Hash): Promise<Hash | null> {
+  const found = await inWindows(rpc, fromBlock, async (window) => {
     const logs = await rpc.getContractEvents({
       address: anchor,
       abi: ANCHOR_ABI,
@@ -310,8 +313,8 @@ async function findBitmap(rpc: Rpc, anchor: Address, sequence: number, head: Has
   return found === undefined ? null : (toHex(uintWord(found)) as Hash)
 }
 
-async function findSession(rpc: Rpc, anchor: Address, epoch: number): Promise<Address | undefined> {
-  const session = await inWindows(rpc, async (window) => {
+async function findSession(rpc: Rpc, { anchor, fromBlock }: Place, epoch: number): Promise<Address | undefined> {
+  const session = await inWindows(rpc, fromBlock, async (window) => {
     const logs = await rpc.getContractEvents({
       address: anchor,
       abi: ANCHOR_ABI,
@@ -323,21 +326,6 @@ async function findSession(rpc: Rpc, anchor: Address, epoch: number): Promise<Ad
     return logs.at(-1)?.args.session
   })
   return session === undefined ? undefined : lower(session)
-}
-
-type Window = { readonly fromBlock: bigint; readonly toBlock: bigint }
-
-/** Providers bound the span of one query; what we look for is nearly always in the newest. */
-async function inWindows<T>(rpc: Rpc, look: (window: Window) => Promise<T | undefined>): Promise<T | undefined> {
-  const span = BigInt(LOG_WINDOW_BLOCKS)
-  let toBlock = BigInt(toldCount(await rpc.getBlockNumber()))
-  for (let windows = 0; windows < LOG_WINDOWS_MAX; windows++) {
-    const fromBlock = toBlock < span ? 0n : toBlock - span + 1n
-    const found = await look({ fromBlock, toBlock })
-    if (found !== undefined || fromBlock === 0n) return found
-    toBlock = fromBlock - 1n
-  }
-  return undefined
 }
 
 async function readReceipt(rpc: Rpc, hash: Hash): Promise<ReceiptFacts | undefined> {

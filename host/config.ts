@@ -60,6 +60,8 @@ export const HostSettings = z.strictObject({
   receipts: z.boolean().default(false),
   settleDepthBlocks: z.int().min(0).max(100_000).default(SETTLE_DEPTH_BLOCKS),
   finality: finality.default('finalized'),
+  /** The anchor's own block: its events are looked for from there on. */
+  fromBlock: z.int().min(0).default(0),
   /** A paying commit is prepared when this long has passed since the last one, or when payoutsMin accounts are due. */
   payoutIntervalMs: spanMs.default(60_000),
   payoutsMin: z.int().min(1).max(PAYOUTS_PER_COMMIT_MAX).default(PAYOUTS_PER_COMMIT_MAX),
