@@ -35,6 +35,11 @@ export type JournalReader = {
   next(linesMax?: number): Promise<Batch | undefined>
   /** Where the file differs from what was read before, or undefined; found by reading it again from the start. */
   difference(): Promise<Difference | undefined>
+  /**
+   * Takes the file as it is for the journal when it differs from what was read before, and says whether it did. Only for
+   * whoever has seen the ledger accept it: after a JournalReset the old marks would have every look read from line 0.
+   */
+  forget(): boolean
   /** Bytes after the cursor. */
   lagBytes(): Promise<number>
   /** Keeps the index for the next start, at most every SAVE_EVERY_MS. */
@@ -103,6 +108,16 @@ class Reader implements JournalReader {
     this.#checkAtMs = 0
     this.#isUnchecked = true
     return this.#recheck()
+  }
+
+  forget(): boolean {
+    if (this.#difference === undefined) return false
+    this.#difference = undefined
+    this.#marks = []
+    this.#savedMarks = -1
+    // One more reading from the start makes marks along the new past; every look after it begins at the cursor again.
+    this.#cursor = START
+    return true
   }
 
   async lagBytes(): Promise<number> {

@@ -5,7 +5,7 @@
 import { assertNever, CodedError, isCoded } from '../../enclave/protocol/errors.ts'
 import type { ApplyEventsResult } from '../../enclave/protocol/method-results.ts'
 import type { Context } from '../../host/context.ts'
-import { type Batch, type JournalReader, openJournal } from '../../host/journal.ts'
+import { type Batch, type JournalReader, openJournal, type Seek } from '../../host/journal.ts'
 import { indexFile } from '../../host/journal-index.ts'
 import { storeReceipts } from '../../host/receipts.ts'
 import type { Stage } from '../../queues/names.ts'
@@ -45,8 +45,15 @@ async function gather(context: Context, journal: JournalReader) {
   const { journalSize, journalHead } = ledger ?? { journalSize: 0, journalHead: '' }
   const credits = ledger?.credits ?? 'host-trusted'
   const live = !stopped && phase === 'active' && credits === 'host-trusted'
-  const file = live ? await journal.seek(journalSize) : { kind: 'short' as const, lines: 0 }
+  const file = live ? await seek(journal, journalSize, journalHead) : { kind: 'short' as const, lines: 0 }
   return { session: session ?? '', facts: { phase, stopped, credits, journalSize, journalHead, file } }
+}
+
+/** The ledger's head over another file than the one that we read: a quorum has reset the journal, and this one counts. */
+async function seek(journal: JournalReader, journalSize: number, journalHead: string): Promise<Seek> {
+  const place = await journal.seek(journalSize)
+  const counts = place.kind === 'at' && place.head === journalHead
+  return counts && journal.forget() ? journal.seek(journalSize) : place
 }
 
 /** Undefined when a new policy has closed the journal's route since we looked. */
