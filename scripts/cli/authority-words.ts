@@ -7,6 +7,7 @@ import { VALID_SECONDS } from './acts/propose.ts'
 import { answering, type Flags, type Run, show, type Typed, withData, withJson } from './command.ts'
 import { dataDirOf } from './context.ts'
 import { GUARDIAN_ACTS, guardianAnswer, guardianCheckAnswer } from './guardian.ts'
+import { addJournal } from './journal.ts'
 import { REBUILD_SECONDS, rebuildAnswer } from './rebuild.ts'
 import { relayAnswer } from './relay.ts'
 import { type ReportWords, reportAnswer, reportSkipAnswer, reportStatusAnswer } from './report.ts'
@@ -22,6 +23,7 @@ export function addAuthority(program: Command, run: Run): void {
   addKeys(program, run)
   addGuardian(program, run)
   addStatements(program, run)
+  addJournal(program, run)
 }
 
 function addReport(program: Command, run: Run): void {
@@ -164,11 +166,20 @@ function addStatements(program: Command, run: Run): void {
     run,
     (context, id, flags) => proveBalanceAnswer(context, id, flags, run.terminal),
   )
-  withJson(program.command('verify-balance').description('check a statement offline; needs no data folder'))
+  withJson(
+    program.command('verify-balance').description('check a statement, on chain or offline; needs no data folder'),
+  )
     .argument('<file>')
-    .requiredOption('--next <hash>', '`next` of a final Committed event of the anchor')
     .requiredOption('--anchor <address>', 'the anchor')
-    .requiredOption('--chain-id <number>', 'its chain', positive)
+    .option('--rpc <url>', 'endpoint of the chain')
+    .option('--from-block <block>', 'with --rpc: where to start looking for events', positive)
+    .option(
+      '--depth <blocks>',
+      'with --rpc: blocks below the newest that are final; else the chain’s own word',
+      positive,
+    )
+    .option('--next <hash>', 'without an endpoint: `next` of a final Committed event of the anchor')
+    .option('--chain-id <number>', 'beside --next: the chain', positive)
     .option('--id <id>', 'whose balance it has to be')
     .action(async (file: string, flags: Flags & Typed) =>
       show(await verifyBalanceAnswer(file, flags, run.terminal), flags, run),

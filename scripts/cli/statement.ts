@@ -2,8 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { judgeStatement, type Landing, parseStatement, type StatementVerdict } from '../../auditor/balance-statement.ts'
+import { verifyBalance } from '../../auditor/promises.ts'
 import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
-import { isHash, toAddress, toHex } from '../../enclave/protocol/ids.ts'
+import { type Address, isHash, toAddress, toHex } from '../../enclave/protocol/ids.ts'
 import type { Ledger } from '../../enclave/protocol/typed-data.ts'
 import type { Context } from '../../host/context.ts'
 import { writeDurably } from '../../host/durable-file.ts'
@@ -38,17 +39,25 @@ function amountsAsText(_: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value
 }
 
-/** Offline, against a `next` that the reader looked up himself. Needs no data folder. */
+/** Against the chain with --rpc, or offline against a `next` that the reader looked up himself. Needs no data folder. */
 export async function verifyBalanceAnswer(file: string, words: Typed, { typedIn }: Terminal): Promise<Answer> {
   const path = resolve(typedIn, file)
   const statement = parseStatement(await readStatement(path))
-  const verdict = judgeStatement({
-    statement,
-    orchestratorId: words['id'] ?? statement.account.orchestratorId,
-    ledger: ledgerOf(words),
-    landing: landingOf(words),
-  })
-  return verdictAnswer(verdict, statement.account.orchestratorId)
+  const id = words['id'] ?? statement.account.orchestratorId
+  const isOffline = words['next'] !== undefined
+  if (isOffline === (words['rpc'] !== undefined))
+    refuse('CONFIG_INVALID', 'one of --rpc and --next', isOffline ? 'both' : 'none')
+  const verdict = isOffline
+    ? judgeStatement({ statement, orchestratorId: id, ledger: ledgerOf(words), landing: landingOf(words) })
+    : await verifyBalance(path, id, { rpcUrl: words['rpc'] ?? '', anchor: anchorOf(words), ...rangeOf(words) })
+  return verdictAnswer(verdict, id)
+}
+
+function rangeOf({ fromBlock, depth }: Typed): { readonly fromBlock?: number; readonly depthBlocks?: number } {
+  return {
+    ...(fromBlock === undefined ? {} : { fromBlock: Number(fromBlock) }),
+    ...(depth === undefined ? {} : { depthBlocks: Number(depth) }),
+  }
 }
 
 async function readStatement(path: string): Promise<unknown> {
@@ -62,9 +71,15 @@ async function readStatement(path: string): Promise<unknown> {
 }
 
 function ledgerOf(words: Typed): Ledger {
+  const chainId = words['chainId']
+  if (chainId === undefined) refuse('CONFIG_INVALID', 'beside --next the --chain-id', 'nothing')
+  return { chainId: Number(chainId), anchor: anchorOf(words) }
+}
+
+function anchorOf(words: Typed): Address {
   const anchor = toAddress(words['anchor'] ?? '')
   if (anchor === undefined) refuse('CONFIG_INVALID', 'an address in --anchor', words['anchor'] ?? 'nothing')
-  return { chainId: Number(words['chainId']), anchor }
+  return anchor
 }
 
 function landingOf(words: Typed): Landing {
@@ -74,19 +89,26 @@ function landingOf(words: Typed): Landing {
 }
 
 function verdictAnswer(verdict: StatementVerdict, id: string): Answer {
-  const format = 'anchorhold-verify-balance/1'
+  const format = 'anchorhold-verify-balance/2'
   if (verdict.kind === 'invalid') {
     const { fault, expected, got } = verdict
     const text = `STATEMENT_INVALID: ${fault}: expected ${expected}, got ${got}`
     return { format, value: { verdict: 'invalid', fault, expected, got }, text, exitCode: EXIT_FAILED }
   }
-  const { sequence, recipient, balanceWei, creditedWei, paidWei, reservedWei } = verdict
+  const { kind: landing, newerCommits, sequence, recipient, balanceWei, creditedWei, paidWei, reservedWei } = verdict
   const rows = [
     ['proven', `${id} in header ${sequence}`],
+    ['on chain', LANDINGS[landing] + (newerCommits === null ? '' : `; ${newerCommits} newer commits`)],
     ['recipient', recipient],
     ['balance', ether(balanceWei)],
     ['credited, paid, reserved', `${ether(creditedWei)}, ${ether(paidWei)}, ${ether(reservedWei)}`],
   ]
-  const { kind: _, newerCommits: __, ...amounts } = verdict
-  return { format, value: { verdict: 'proven', id, ...amounts }, text: tableOf(rows) }
+  const { kind: _, ...rest } = verdict
+  return { format, value: { verdict: 'proven', id, landing, ...rest }, text: tableOf(rows) }
+}
+
+const LANDINGS: { readonly [kind in Exclude<StatementVerdict['kind'], 'invalid'>]: string } = {
+  final: 'in a final block',
+  provisional: 'in a block that may still be reorganised: ask again later',
+  given: 'as far as the hash of --next goes',
 }
