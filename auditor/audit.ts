@@ -5,7 +5,9 @@ import type { Payout } from '../enclave/protocol/entry.ts'
 import { CodedError } from '../enclave/protocol/errors.ts'
 import { installHashes } from '../enclave/protocol/hash.ts'
 import type { Address, Hash } from '../enclave/protocol/ids.ts'
-import { readChain } from './chain.ts'
+import { judgeAttestations, readTerms, SESSIONS_MAX, type TermFiles } from './attestation-files.ts'
+import { type Report as Attested, type BlockTimes, sessionsOf, type Terms } from './attestations.ts'
+import { readBlockTimes, readChain } from './chain.ts'
 import type { ChainFacts, Committed, Notice } from './chain-facts.ts'
 import { judgeCounters, type ReporterCounter } from './counters.ts'
 import { judgeJournal } from './journal.ts'
@@ -22,7 +24,7 @@ import { reconcile } from './reconcile.ts'
 import type { LedgerSummary } from './replay.ts'
 import { expectedHeader, newReplay, step, summary } from './replay.ts'
 
-export type AuditOptions = {
+export type AuditOptions = TermFiles & {
   readonly rpcUrl: string
   readonly anchor: Address
   /** A folder or a web address with `checkpoint` and `tile/`. */
@@ -59,9 +61,13 @@ export type AuditReport = {
   readonly notices: readonly Notice[]
 }
 
-/** Audits once. Refuses RPC_FAILED, CONFIG_INVALID, AUDIT_STORE, JOURNAL_UNREADABLE: it could not check. */
+/**
+ * Audits once. Refuses RPC_FAILED, CONFIG_INVALID, AUDIT_STORE, JOURNAL_UNREADABLE, ATTESTATION_EXPECTATION or _DEBUG: it
+ * could not check.
+ */
 export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   useFastHashes()
+  const terms = await readTerms(options)
   const facts = await readChain({ ...options, since: options.since ?? 0 })
   requireReached(options, facts.state.sequence)
   const at = options.at ?? facts.state.sequence
@@ -74,7 +80,23 @@ export async function runAudit(options: AuditOptions): Promise<AuditReport> {
   const size = options.at === undefined ? sizePublished : Math.min(sizePublished, commits.at(-1)?.logSize ?? 0)
   const replayed = await replayLog(source, size, sizePublished, commits, published)
   await judgePublished(source, replayed.replay, { size, sizePublished }, signed, facts, published)
-  return judgeLedger({ options, facts, at, commits, published, ...replayed })
+  const times = await timesOf(options, terms, facts)
+  const attested = await judgeAttestations(source, sessionsOf(facts, replayed.replay.ledger, times), terms)
+  return judgeLedger({ options, facts, at, commits, published, attested, ...replayed })
+}
+
+/** Without terms no document is believed, nor its time. */
+async function timesOf(
+  { rpcUrl }: AuditOptions,
+  terms: Terms | undefined,
+  { events }: ChainFacts,
+): Promise<BlockTimes> {
+  if (terms === undefined) return new Map()
+  const sessions = events.filter(({ kind }) => kind === 'session').slice(-SESSIONS_MAX)
+  return readBlockTimes(
+    rpcUrl,
+    sessions.map(({ block }) => block),
+  )
 }
 
 /** Nothing can be said of commits that have not happened: "clean" up to one of them would be a promise. */
@@ -135,10 +157,11 @@ type Gathered = Replayed & {
   readonly at: number
   readonly commits: readonly Committed[]
   readonly published: Findings
+  readonly attested: Attested
 }
 
 async function judgeLedger(gathered: Gathered): Promise<AuditReport> {
-  const { options, facts, at, commits, published, replay, headers } = gathered
+  const { options, facts, at, commits, published, attested, replay, headers } = gathered
   const { ledger } = replay
   const journal = newFindings()
   const notices: Notice[] = []
@@ -151,7 +174,7 @@ async function judgeLedger(gathered: Gathered): Promise<AuditReport> {
   const counters = newFindings()
   if (ledger !== null) judgeCounters(options.reporters ?? [], ledger, counters, notices)
   const own = { list: told.findings, dropped: told.findingsDropped }
-  const all = [published, own, ...(chain === null ? [] : [chain.findings]), journal, counters]
+  const all = [published, own, ...(chain === null ? [] : [chain.findings]), journal, counters, attested.findings]
   const findings = all.flatMap(({ list }) => list)
   return {
     format: 'anchorhold-audit/1',
@@ -167,7 +190,7 @@ async function judgeLedger(gathered: Gathered): Promise<AuditReport> {
     treasury: chain?.treasury ?? null,
     findings,
     findingsDropped: all.reduce((sum, { dropped }) => sum + dropped, 0),
-    notices: [...(chain?.notices ?? []), ...notices],
+    notices: [...(chain?.notices ?? []), ...notices, ...attested.notices],
   }
 }
 

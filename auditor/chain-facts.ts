@@ -91,6 +91,14 @@ export const NOTICES = {
   ANCHOR_EVENT: 'The guardian acted.',
   REPORTER_LAG: 'A reporter has signed more than the log holds: it was not forwarded, or is not anchored yet.',
   JOURNAL_UNREAD: 'No journal was given: that each credit is a line of it was not checked.',
+  UNATTESTED: 'A session was opened without an attestation document: a development enclave.',
+  ATTESTATION_MISSING: 'The document that the chain names for a session is not beside the log.',
+  ATTESTATION_LIMIT: 'More sessions were opened than one audit looks at: the oldest were left out.',
+  ATTESTATION_UNREAD: 'A document could not be read, and no later one was asked for.',
+  ATTESTATION_DEVELOPMENT: "A document does not end in AWS's root: a development enclave made it.",
+  ATTESTATION_UNJUDGED: "A document claims AWS's root, and no measurements were given to judge it by.",
+  ATTESTATION_TIME: 'The document of a session is dated far from the block that opened it.',
+  ATTESTED: 'Documents of sessions are genuine, of an allowed image, and bind what chain and log say.',
 } as const
 export type NoticeCode = keyof typeof NOTICES
 export type Notice = { readonly code: NoticeCode; readonly subject: string; readonly text: string }

@@ -15,6 +15,7 @@ const [REDEEMED, MOVED] = parseAbi([
 ])
 
 const RPC_MESSAGE_CHARACTERS_MAX = 200
+const MS_PER_SECOND = 1_000
 const RPC_TIMEOUT_MS = 30_000
 const RPC_ATTEMPTS_MAX = 3
 /** Halving a range of blocks this often leaves one block of any chain. */
@@ -35,13 +36,28 @@ export type ChainOptions = {
 
 /** Refuses RPC_FAILED: without the chain nothing can be checked. */
 export async function readChain(options: ChainOptions): Promise<ChainFacts> {
+  return answered(options.rpcUrl, () => gather(options))
+}
+
+/** When these blocks were made, in milliseconds since 1970, by their number. Refuses RPC_FAILED. */
+export async function readBlockTimes(rpcUrl: string, blocks: readonly number[]): Promise<ReadonlyMap<number, number>> {
+  const client = openClient(rpcUrl)
+  const times = new Map<number, number>()
+  return answered(rpcUrl, async () => {
+    for (const block of new Set(blocks)) {
+      const { timestamp } = await client.getBlock({ blockNumber: BigInt(block) })
+      times.set(block, Number(timestamp) * MS_PER_SECOND)
+    }
+    return times
+  })
+}
+
+async function answered<T>(rpcUrl: string, ask: () => Promise<T>): Promise<T> {
   try {
-    return await gather(options)
+    return await ask()
   } catch (cause) {
     if (cause instanceof CodedError) throw cause
-    throw new CodedError('RPC_FAILED', `expected answers from ${options.rpcUrl}, got: ${shortOf(cause as Error)}`, {
-      cause,
-    })
+    throw new CodedError('RPC_FAILED', `expected answers from ${rpcUrl}, got: ${shortOf(cause as Error)}`, { cause })
   }
 }
 
@@ -52,13 +68,7 @@ function shortOf(error: Error): string {
 
 async function gather(options: ChainOptions): Promise<ChainFacts> {
   const { anchor } = options
-  const transport = http(options.rpcUrl, {
-    timeout: RPC_TIMEOUT_MS,
-    retryCount: RPC_ATTEMPTS_MAX,
-    batch: true,
-    fetchFn: fetchWhole,
-  })
-  const client = createPublicClient({ transport })
+  const client = openClient(options.rpcUrl)
   const chainId = await client.getChainId()
   const block = Number(await client.getBlockNumber())
   const state = await readState(client, anchor, block)
@@ -76,6 +86,11 @@ async function gather(options: ChainOptions): Promise<ChainFacts> {
     calls: await readCalls(client, anchor, paid),
     treasury: await readTreasury(client, anchor, paid),
   }
+}
+
+function openClient(rpcUrl: string): PublicClient {
+  const options = { timeout: RPC_TIMEOUT_MS, retryCount: RPC_ATTEMPTS_MAX, batch: true, fetchFn: fetchWhole }
+  return createPublicClient({ transport: http(rpcUrl, options) })
 }
 
 /** The client's own clock stops at the headers: an endpoint may send the body byte by byte, for ever. */

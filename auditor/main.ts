@@ -36,6 +36,8 @@ type Flags = {
   readonly fromBlock?: number
   readonly depth?: number
   readonly reporter?: readonly ReporterCounter[]
+  readonly measurements?: string
+  readonly enclaveConfig?: readonly string[]
   readonly json?: boolean
 }
 
@@ -82,6 +84,8 @@ function auditCommand(): Command {
     .option('--from-block <block>', FROM_BLOCK, whole)
     .option('--depth <blocks>', DEPTH, whole)
     .option('--reporter <address=number>', 'what a reporter would sign next (once for each reporter)', counter)
+    .option('--measurements <file>', 'images that are allowed: judge the attestation document of every session')
+    .option('--enclave-config <file>', 'what PCR16 was locked to (once for each that was in force)', oneMore)
     .option('--json', 'print the report as JSON')
 }
 
@@ -168,6 +172,10 @@ function counter(text: string, before: readonly ReporterCounter[] = []): readonl
   return [...before, { reporter: address(name), nextSeq: whole(number) }]
 }
 
+function oneMore(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text]
+}
+
 async function audit(flags: Flags, output: Output): Promise<number> {
   try {
     const report = await runAudit(optionsOf(flags))
@@ -184,9 +192,9 @@ async function audit(flags: Flags, output: Output): Promise<number> {
 }
 
 function optionsOf(flags: Flags): AuditOptions {
-  const { rpc, depth, reporter: reporters, json, ...rest } = flags
+  const { rpc, depth, reporter: reporters, enclaveConfig: enclaveConfigs, json, ...rest } = flags
   const given = { ...(depth === undefined ? {} : { depthBlocks: depth }), ...(reporters && { reporters }) }
-  return { ...rest, rpcUrl: rpc, ...given }
+  return { ...rest, rpcUrl: rpc, ...given, ...(enclaveConfigs && { enclaveConfigs }) }
 }
 
 /** One line, keys in a fixed order, amounts as decimal text. */

@@ -93,5 +93,6 @@ export function replayOpen(replay: Replay, ledger: Ledger, body: Body<'open'>): 
   ledger.epoch = body.epoch
   ledger.session = body.session
   ledger.imageDigest = body.imageDigest
-  ledger.sessions.push({ ...body, entry: replay.entry, authority: ledger.authority })
+  const { authority, config, policyHash, policy } = ledger
+  ledger.sessions.push({ ...body, entry: replay.entry, authority, config, policyHash, credits: policy.credits })
 }

@@ -65,8 +65,9 @@ export type CommitRecord = {
   head: Hash | null
 }
 
-/** `authority` is the one that the log names at that entry. */
-export type SessionRecord = Body<'open'> & { readonly entry: number; readonly authority: Address }
+/** With what the log has in force at that entry. */
+export type SessionRecord = Body<'open'> &
+  Readonly<Pick<Ledger, 'authority' | 'config' | 'policyHash'> & Pick<Policy, 'credits'>> & { readonly entry: number }
 /** `before` is the authority that it takes over from. */
 export type RotationRecord = Body<'rotate'> & { readonly entry: number; readonly before: Address }
 export type ReserveRecord = Body<'reserve'> & { readonly entry: number }
