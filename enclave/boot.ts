@@ -4,10 +4,11 @@
  * (protocol section 2) [F1, F2, G2].
  */
 import type { Soon } from './keys/key-release.ts'
-import { CodedError, refuse } from './protocol/errors.ts'
-import { decodeRequest, encodeMessage, FRAME_BYTES_MAX, type Message } from './protocol/frame.ts'
+import { CodedError, isCoded, refuse } from './protocol/errors.ts'
+import { decodeRequest, type Encoding, encodeMessage, FRAME_BYTES_MAX, type Message } from './protocol/frame.ts'
 import { PROTOCOL_VERSION } from './protocol/header.ts'
 import { type Hash, toHex } from './protocol/ids.ts'
+import { bytesEqual } from './protocol/words.ts'
 
 /** An enclave that knows what it is for: a request's bytes in, the reply's bytes out. */
 export type Role = (request: Uint8Array) => Soon<Uint8Array>
@@ -18,12 +19,18 @@ export type Boot = {
    * another one was locked before.
    */
   readonly begin: (configuration: unknown) => Role
-  /** The signer whose first `generate` or `provision` says what it is for, as its original clients do. */
-  readonly beginSigner: () => Role
+  /**
+   * The same out of the first `generate` or `provision` of a signer, whose original clients say there what it is for.
+   * Refuses PARAMS_INVALID besides.
+   */
+  readonly beginSigner: (request: Uint8Array) => Role
+  /** Where a bug of ours is told in full: the operator's console, never a reply. */
+  readonly report: (error: unknown) => void
+  /** Set by a configuration that was locked, and by nothing that was refused. */
   role: Role | undefined
 }
 
-export function newBoot(ways: Pick<Boot, 'begin' | 'beginSigner'>): Boot {
+export function newBoot(ways: Omit<Boot, 'role'>): Boot {
   return { ...ways, role: undefined }
 }
 
@@ -33,25 +40,32 @@ export function answerBoot(boot: Boot, request: Uint8Array): Soon<Uint8Array> {
 }
 
 function answerUnconfigured(boot: Boot, request: Uint8Array): Soon<Uint8Array> {
-  let encoding: 'cbor' | 'json' = 'json'
+  // Whatever does not begin like a CBOR map is answered in JSON, as afterwards.
+  const encoding: Encoding = (request[0] ?? 0) >> 5 === MAJOR_TYPE_MAP ? 'cbor' : 'json'
   try {
-    const decoded = decodeRequest(request)
-    encoding = decoded.encoding
-    const { method, params } = decoded
+    const { method, params } = decodeRequest(request)
     if (method === 'status') return encodeMessage({ result: UNCONFIGURED }, encoding)
-    boot.role = roleFor(boot, method, params)
+    boot.role = roleFor(boot, request, method, params)
     return boot.role(request)
   } catch (error) {
-    return encodeMessage({ error: told(error) }, encoding)
+    return encodeMessage({ error: told(boot, error) }, encoding)
   }
 }
 
-function roleFor(boot: Boot, method: string, params: Message): Role {
-  if (method === 'configure') return boot.begin(params['configuration'])
-  if (PROVISIONING.has(method) && params['chain_id'] !== undefined) return boot.beginSigner()
+function roleFor(boot: Boot, request: Uint8Array, method: string, params: Message): Role {
+  if (method === 'configure') return boot.begin(configurationIn(params))
+  if (PROVISIONING.has(method) && params['chain_id'] !== undefined) return boot.beginSigner(request)
   return refuse('CONFIG_MISSING', 'configure before anything else', method.slice(0, NAME_SHOWN))
 }
 
+/** Judged as the role will judge it, but before anything is locked: a request that is refused must leave nothing behind. */
+function configurationIn({ configuration, ...rest }: Message): unknown {
+  const [stray] = Object.keys(rest)
+  if (stray !== undefined) refuse('PARAMS_INVALID', 'configuration and nothing else', stray.slice(0, NAME_SHOWN))
+  return configuration
+}
+
+const MAJOR_TYPE_MAP = 5
 const PROVISIONING: ReadonlySet<string> = new Set(['generate', 'provision'])
 const NAME_SHOWN = 64
 const UNCONFIGURED: Message = {
@@ -65,8 +79,9 @@ const UNCONFIGURED: Message = {
   nextRecord: 0,
 }
 
-function told(error: unknown): Message {
-  const coded = error instanceof CodedError ? error : new CodedError('INTERNAL', 'an unexpected error')
+function told({ report }: Boot, error: unknown): Message {
+  if (!isCoded(error)) report(error)
+  const coded = isCoded(error) ? error : new CodedError('INTERNAL', 'an unexpected error')
   return { code: coded.code, message: coded.message, action: coded.action, retry: coded.retry }
 }
 
@@ -79,18 +94,27 @@ type Registers = {
   readonly lockPcr: (index: number) => void
 }
 
-/** Extends and locks, or finds just this locked: a process that starts anew in one enclave goes on with what was said first. */
+/**
+ * Extends and locks, or finds just this there: a process that starts anew in one enclave goes on with what was said first.
+ * Repeated after an NSM that failed at any moment it does what is left to do. It extends zeros alone, so never twice: over
+ * half of another configuration it would only destroy what tells them apart. Refuses CONFIG_LOCKED, NSM_FAILED.
+ */
 export function lockConfiguration(
   registers: Registers,
   expected: Uint8Array,
   locked: { readonly hash: Uint8Array; readonly name: Hash },
 ): void {
   const found = registers.describePcr(CONFIGURATION_PCR)
-  if (!found.locked) {
-    registers.extendPcr(CONFIGURATION_PCR, locked.hash)
-    registers.lockPcr(CONFIGURATION_PCR)
-  }
+  const isNew = !found.locked && found.value.every((byte) => byte === 0)
+  if (!isNew) demandPcr(found.value, expected, locked.name)
+  if (isNew) registers.extendPcr(CONFIGURATION_PCR, locked.hash)
+  if (!found.locked) registers.lockPcr(CONFIGURATION_PCR)
   const { value, locked: isLocked } = registers.describePcr(CONFIGURATION_PCR)
-  if (!isLocked || toHex(value) !== toHex(expected))
-    refuse('CONFIG_LOCKED', `PCR16 ${toHex(expected)} of the configuration ${locked.name}`, toHex(value))
+  demandPcr(value, expected, locked.name)
+  if (!isLocked) refuse('NSM_FAILED', 'PCR16 locked', 'one that is open')
+}
+
+function demandPcr(value: Uint8Array, expected: Uint8Array, name: Hash): void {
+  if (!bytesEqual(value, expected))
+    refuse('CONFIG_LOCKED', `PCR16 ${toHex(expected)} of the configuration ${name}`, toHex(value))
 }

@@ -15,7 +15,7 @@ import {
 } from './protocol/signer-configuration.ts'
 import type { Clock } from './shell/clock.ts'
 import type { Nsm } from './shell/nsm.ts'
-import { answerSigner } from './signer/dispatch.ts'
+import { answerSigner, configurationIn } from './signer/dispatch.ts'
 import { newSigner } from './signer/signer.ts'
 
 export type Parts = {
@@ -33,10 +33,14 @@ export type Parts = {
 }
 
 export function newBootOf(parts: Parts): Boot {
-  return newBoot({ begin: (given) => beginRole(parts, given), beginSigner: () => beginSigner(parts) })
+  return newBoot({
+    begin: (given) => beginRole(parts, given),
+    beginSigner: (request) => beginSigner(parts, configurationIn(request)),
+    report: parts.report,
+  })
 }
 
-/** Judges the configuration, locks it into PCR16, and draws the session key. Refuses CONFIG_INVALID, CONFIG_LOCKED, NSM_FAILED. */
+/** Judges the configuration, locks it into PCR16, and draws what this boot keeps for itself. Refuses CONFIG_INVALID, CONFIG_LOCKED, NSM_FAILED. */
 function beginRole(parts: Parts, given: unknown): Role {
   if (isSigner(given)) return beginSigner(parts, parseSignerConfiguration(given))
   const configuration = parseConfiguration(given)
@@ -51,17 +55,12 @@ function isSigner(given: unknown): boolean {
   return typeof given === 'object' && given !== null && 'role' in given && given.role === 'signer'
 }
 
-/** The signer locks its configuration itself, before its first question to KMS: it may learn it with that very request. */
-function beginSigner(parts: Parts, configuration?: SignerConfiguration): Role {
-  const signer = newSigner({
-    ...(configuration === undefined ? {} : { configuration }),
-    begin: (fixed) => {
-      lock(parts.nsm, signerLockedHash(fixed))
-      return parts.signerReleaseOf(fixed.keyRelease)
-    },
-    document: attesterOf(parts).document,
-    report: parts.report,
-  })
+/** A configuration whose keys nothing here releases is refused before it is locked: it would leave an enclave of no use. */
+function beginSigner(parts: Parts, configuration: SignerConfiguration): Role {
+  const release = parts.signerReleaseOf(configuration.keyRelease)
+  lock(parts.nsm, signerLockedHash(configuration))
+  const { document } = attesterOf(parts)
+  const signer = newSigner({ configuration, begin: () => release, document, report: parts.report })
   return (request) => answerSigner(signer, request)
 }
 

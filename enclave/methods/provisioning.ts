@@ -35,8 +35,26 @@ export function provision(instance: Instance, params: ParsedParams<'provision'>)
   const open = (purpose: KeyPurpose, text: string): Soon<Uint8Array> =>
     kms.openKey(keyContext, purpose, Buffer.from(text, 'base64'), access)
   return then(open('authority', params.ciphertext_b64), (authorityKey) =>
-    then(open('state', params.state_ciphertext_b64), (stateKey) => adopt(instance, params, authorityKey, stateKey)),
+    orWiped(authorityKey, () =>
+      then(open('state', params.state_ciphertext_b64), (stateKey) =>
+        orWiped(stateKey, () => adopt(instance, params, authorityKey, stateKey)),
+      ),
+    ),
   )
+}
+
+/** What `taken` gives; where it is refused, a key that was released for nothing stays in no memory. */
+function orWiped<T>(key: Uint8Array, taken: () => Soon<T>): Soon<T> {
+  const wipe = (error: unknown): never => {
+    key.fill(0)
+    throw error
+  }
+  try {
+    const result = taken()
+    return result instanceof Promise ? result.catch(wipe) : result
+  } catch (error) {
+    return wipe(error)
+  }
 }
 
 function adopt(

@@ -5,7 +5,7 @@ import { encodeBase64 } from '../protocol/base64.ts'
 import { AssertionError, CodedError, refuse } from '../protocol/errors.ts'
 import { type Encoding, encodeMessage, type Message } from '../protocol/frame.ts'
 import { PROTOCOL_VERSION } from '../protocol/header.ts'
-import { signerConfigHash, signerPolicyHash } from '../protocol/signer-configuration.ts'
+import { type SignerConfiguration, signerConfigHash, signerPolicyHash } from '../protocol/signer-configuration.ts'
 import {
   SIGNER_METHODS,
   type SignerMethodName,
@@ -13,6 +13,7 @@ import {
   type SignerPhase,
   type SignerResults,
 } from '../protocol/signer-methods.ts'
+import { signerConfigurationOf } from '../protocol/signer-terms.ts'
 import { configure, generate, provision } from './provisioning.ts'
 import { decodeSignerRequest } from './request.ts'
 import { documentOf, haltSigner, keyOf, type Signer } from './signer.ts'
@@ -63,14 +64,25 @@ function call(signer: Signer, name: string, params: Message): Soon<unknown> {
   const phases: readonly SignerPhase[] = SIGNER_METHODS[method].phases
   if (!phases.includes(signer.phase))
     refuse('PHASE_FORBIDS', `phase ${phases.join(' or ')} for ${method}`, signer.phase)
+  return (methods[method] as (signer: Signer, params: unknown) => Soon<unknown>)(signer, readParams(method, params))
+}
+
+function readParams<M extends SignerMethodName>(method: M, params: Message): SignerParams<M> {
   const parsed = SIGNER_METHODS[method].params.safeParse(params)
-  if (!parsed.success) {
-    const issues = parsed.error.issues
-      .slice(0, ISSUES_SHOWN_MAX)
-      .map((issue) => `${issue.path.join('.') || 'params'}: ${issue.message}`)
-    throw new CodedError('PARAMS_INVALID', issues.join('; '))
-  }
-  return (methods[method] as (signer: Signer, params: unknown) => Soon<unknown>)(signer, parsed.data)
+  if (parsed.success) return parsed.data as SignerParams<M>
+  const issues = parsed.error.issues
+    .slice(0, ISSUES_SHOWN_MAX)
+    .map((issue) => `${issue.path.join('.') || 'params'}: ${issue.message}`)
+  throw new CodedError('PARAMS_INVALID', issues.join('; '))
+}
+
+/**
+ * What a first `generate` or `provision` says that this boot is for, whole, before there is a signer. Refuses as
+ * decodeSignerRequest does, PARAMS_INVALID and CONFIG_INVALID.
+ */
+export function configurationIn(request: Uint8Array): SignerConfiguration {
+  const { method, params } = decodeSignerRequest(request)
+  return signerConfigurationOf(readParams(method === 'generate' ? 'generate' : 'provision', params))
 }
 
 /** A refusal is answered; anything else is a bug of ours, after which nothing is signed any more. */
