@@ -5,7 +5,7 @@ import { keccak256 } from '../protocol/hash.ts'
 import type { Address } from '../protocol/ids.ts'
 import { addressOf, isPrivateKey, PRIVATE_KEY_BYTES, type Signature, sign } from './secp256k1.ts'
 
-/** Random bytes: `shell/entropy.ts` in the enclave, a seeded source in tests. */
+/** Random bytes, which whoever drew a key wipes: `shell/entropy.ts` in the enclave, a seeded source in tests. */
 export type Entropy = (bytes: number) => Uint8Array
 
 export type SessionKey = {
@@ -32,10 +32,18 @@ export function newSessionKey(entropy: Entropy): SessionKey {
 /** A private key of secp256k1 from `entropy`: uniform, since values out of range are drawn again. */
 export function drawPrivateKey(entropy: Entropy): Uint8Array {
   for (let draw = 1; draw <= KEY_DRAWS_MAX; draw++) {
-    const key = Uint8Array.from(entropy(PRIVATE_KEY_BYTES))
+    const key = drawSecret(entropy, PRIVATE_KEY_BYTES)
     if (isPrivateKey(key)) return key
   }
   assert(false, `${KEY_DRAWS_MAX} draws give a private key`)
+}
+
+/** A secret whose only copy is the caller's: neither the source's next draw nor what it keeps of this one touches it. */
+export function drawSecret(entropy: Entropy, bytes: number): Uint8Array {
+  const drawn = entropy(bytes)
+  const secret = Uint8Array.from(drawn)
+  drawn.fill(0)
+  return secret
 }
 
 /**

@@ -48,8 +48,13 @@ export function parseConfiguration(value: unknown): Configuration {
   }
 }
 
-/** arn:partition:kms:region:account:key/id. Never an alias: whoever may change an alias would choose the key [N22]. */
-const KEY_ARN = /^arn:aws(?:-cn|-us-gov)?:kms:([a-z0-9-]+):[0-9]{12}:key\/[A-Za-z0-9-]+$/
+/**
+ * arn:partition:kms:region:account:key/id. Never an alias: whoever may change an alias would choose the key [N22]. The
+ * region becomes part of the endpoint's name, and another service's certificate may cover any one label there (*.s3): it
+ * has the form of a region, or nothing is locked.
+ */
+const KEY_ARN =
+  /^arn:aws(?:-cn|-us-gov)?:kms:([a-z]{2,8}(?:-[a-z]{2,16}){1,3}-[0-9]{1,2}):[0-9]{12}:key\/[A-Za-z0-9-]+$/
 
 /** Refuses CONFIG_INVALID for an alias, and for a region that is not the key's. */
 export function checkedTerms(terms: KeyReleaseTerms): KeyReleaseTerms {

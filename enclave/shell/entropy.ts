@@ -1,5 +1,5 @@
 /** Randomness of the enclave: session keys, salts, initialisation vectors. */
-import { randomBytes as nodeRandomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { assert } from '../protocol/errors.ts'
 
 /** The NSM gives at most this much at once. */
@@ -7,7 +7,8 @@ export const NSM_CHUNK_BYTES = 256
 
 /** `bytes` bytes from the generator that the kernel seeds (in a Nitro Enclave, from the NSM). */
 export function randomBytes(bytes: number): Uint8Array {
-  return new Uint8Array(nodeRandomBytes(bytes))
+  // Filled in place: of a key that is forgotten no first copy may stay behind.
+  return randomFillSync(new Uint8Array(bytes))
 }
 
 /**

@@ -185,6 +185,14 @@ describe('an answer of KMS', function () {
       expect(served.requests, type).to.have.length(1)
     }
   })
+
+  it('is passed on without what KMS quotes below its first line, where the session token stands', async () => {
+    const token = PARENT.sessionToken ?? 'token'
+    const message = `signed otherwise\n\nThe Canonical String should have been\nx-amz-security-token:${token}`
+    const answer: Answer = { status: 400, body: { __type: 'InvalidSignatureException', message } }
+    const { code, message: told } = await refusedBoth(answer)
+    expect({ code, told }).to.deep.equal({ code: 'KMS_REFUSED', told: 'InvalidSignatureException: signed otherwise' })
+  })
 })
 
 /** A public key of RSA-2048 whose private half nobody has: the modulus is an odd number of the right size. */

@@ -105,8 +105,9 @@ async function generateDataKey(options: KmsOptions, client: KMSClient, context: 
   if (blob === undefined || blob.length === 0 || blob.length > BLOB_BYTES_MAX)
     refuse('KMS_ANSWER', `a CiphertextBlob of 1 to ${BLOB_BYTES_MAX} bytes`, blob?.length ?? 'none')
   const plaintext = openAnswer(options, answer)
-  if (plaintext.length !== DATA_KEY_BYTES) refuse('KMS_ANSWER', `a data key of ${DATA_KEY_BYTES} bytes`, 'another')
-  return { plaintext, blob }
+  if (plaintext.length === DATA_KEY_BYTES) return { plaintext, blob }
+  plaintext.fill(0)
+  return refuse('KMS_ANSWER', `a data key of ${DATA_KEY_BYTES} bytes`, 'another')
 }
 
 async function decrypt(
@@ -168,14 +169,21 @@ function refusalOf(error: unknown): CodedError {
   const { name, message } = error as Error
   if (error instanceof KMSServiceException) {
     const code = OTHER_CIPHERTEXT.has(name) ? 'KEY_CIPHERTEXT' : 'KMS_REFUSED'
-    return new CodedError(code, `${name}: ${message}`, { cause: error })
+    return new CodedError(code, `${name}: ${firstLine(message)}`, { cause: error })
   }
   const { $response: response } = error as { readonly $response?: { readonly statusCode?: number } }
   if (response !== undefined) {
-    const got = `status ${response.statusCode} and ${name}: ${message.split('\n')[0]}`
+    const got = `status ${response.statusCode} and ${name}: ${firstLine(message)}`
     return new CodedError('KMS_ANSWER', `expected an answer of KMS, got ${got}`, { cause: error })
   }
   return new CodedError('KMS_UNREACHABLE', `expected an answer of KMS, got ${name}: ${message}`, { cause: error })
+}
+
+/**
+ * AWS quotes below it what it would have signed, the session token in clear: the host's own, which lands in the host's logs.
+ */
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0] ?? ''
 }
 
 /** The body of an answer: endless ones come to an end here. */

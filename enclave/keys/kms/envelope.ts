@@ -85,7 +85,9 @@ export function openSealedKey(envelope: KeyEnvelope, dataKey: Uint8Array, contex
   if (dataKey.length !== KEY_BYTES) refuseCiphertext(`a data key of ${KEY_BYTES} bytes`, `${dataKey.length}`)
   const decipher = createDecipheriv(CIPHER, dataKey, iv, { authTagLength: TAG_BYTES })
   decipher.setAAD(encodeCbor(context)).setAuthTag(tag)
-  const key = new Uint8Array(decipher.update(encryptedKey))
+  const opened = decipher.update(encryptedKey)
+  const key = Uint8Array.from(opened)
+  opened.fill(0)
   try {
     decipher.final()
     return key

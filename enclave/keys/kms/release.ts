@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream'
 import { assert, CodedError, refuse } from '../../protocol/errors.ts'
 import { fromHexOr, toHash } from '../../protocol/ids.ts'
-import { encryptionContext, type KeyContext, type KeyPurpose } from '../encryption-context.ts'
+import { type EncryptionContext, encryptionContext, type KeyContext, type KeyPurpose } from '../encryption-context.ts'
 import type {
   AwsCredentials,
   GeneratedKeys,
@@ -13,8 +13,8 @@ import type {
 } from '../key-release.ts'
 import { logKey } from '../log-key.ts'
 import { addressOf, isPrivateKey } from '../secp256k1.ts'
-import { drawPrivateKey, type Entropy } from '../session-key.ts'
-import { type Kms, type KmsOptions, withKms } from './client.ts'
+import { drawPrivateKey, drawSecret, type Entropy } from '../session-key.ts'
+import { type DataKey, type Kms, type KmsOptions, withKms } from './client.ts'
 import { BLOB_BYTES_MAX, isEnvelope, openSealedKey, readEnvelope, sealKey } from './envelope.ts'
 
 export type KmsReleaseOptions = KmsOptions & {
@@ -61,7 +61,7 @@ function credentialsOf({ credentials }: ReleaseAccess): AwsCredentials {
 /** A KMS that fails between the two leaves one ciphertext that nobody was told of, of a key that is wiped. */
 async function generateKeys(options: KmsReleaseOptions, kms: Kms, context: KeyContext): Promise<GeneratedKeys> {
   const authority = await sealedDraw(options, kms, context, 'authority', drawPrivateKey(options.entropy))
-  const stateKey = Uint8Array.from(options.entropy(KEY_BYTES))
+  const stateKey = drawSecret(options.entropy, KEY_BYTES)
   const logPublicKey = toHash(logKey(stateKey).publicKey)
   return { ...authority, stateCiphertext: await sealed(options, kms, context, 'state', stateKey), logPublicKey }
 }
@@ -77,7 +77,7 @@ async function sealedDraw(
   return { address, authorityCiphertext: await sealed(options, kms, context, purpose, key) }
 }
 
-/** The key under a data key of its own. It is wiped, whatever comes of it. */
+/** The key under a data key of its own. Both are wiped, whatever comes of it. */
 async function sealed(
   { entropy }: KmsReleaseOptions,
   kms: Kms,
@@ -87,12 +87,17 @@ async function sealed(
 ): Promise<Uint8Array> {
   const bound = encryptionContext(context, purpose)
   try {
-    const dataKey = await kms.generateDataKey(bound)
-    const ciphertext = sealKey(key, dataKey, bound, entropy)
-    dataKey.plaintext.fill(0)
-    return ciphertext
+    return sealedUnder(await kms.generateDataKey(bound), key, bound, entropy)
   } finally {
     key.fill(0)
+  }
+}
+
+function sealedUnder(dataKey: DataKey, key: Uint8Array, bound: EncryptionContext, entropy: Entropy): Uint8Array {
+  try {
+    return sealKey(key, dataKey, bound, entropy)
+  } finally {
+    dataKey.plaintext.fill(0)
   }
 }
 

@@ -184,13 +184,13 @@ describe('the session key', () => {
   const digest = keccak256(new Uint8Array(1))
 
   it('signs with the key that was drawn', () => {
-    const session = newSessionKey(() => secret)
+    const session = newSessionKey(() => secret.slice())
     expect(session.address).to.equal(addressOf(secret))
     expect(recoverAddress(digest, session.sign(digest))).to.equal(session.address)
   })
 
   it('appears in no form of its object', () => {
-    const session = newSessionKey(() => secret)
+    const session = newSessionKey(() => secret.slice())
     const forms = [
       JSON.stringify(session),
       inspect(session, { showHidden: true, depth: 9 }),
@@ -206,13 +206,20 @@ describe('the session key', () => {
     expect(recoverAddress(digest, session.sign(digest))).to.equal(addressOf(secret))
   })
 
+  it('is the only copy of itself: nothing of a draw is left with its source, whether it was taken or not', () => {
+    const draws = [new Uint8Array(32).fill(0xff), secret.slice()]
+    const left = [...draws]
+    expect(drawPrivateKey(() => draws.shift() as Uint8Array)).to.deep.equal(secret)
+    expect(left).to.deep.equal([new Uint8Array(32), new Uint8Array(32)])
+  })
+
   it('draws again when a draw is out of range, but not for ever', () => {
-    const draws = [new Uint8Array(32), new Uint8Array(32).fill(0xff), secret]
+    const draws = [new Uint8Array(32), new Uint8Array(32).fill(0xff), secret.slice()]
     expect(drawPrivateKey(() => draws.shift() as Uint8Array)).to.deep.equal(secret)
     expect(() => drawPrivateKey(() => new Uint8Array(32))).to.throw('draws')
   })
 
-  const session = newSessionKey(() => secret)
+  const session = newSessionKey(() => secret.slice())
   const related: { title: string; authority: Uint8Array; state: Uint8Array }[] = [
     { title: 'authority and state are equal', authority: KEY, state: KEY },
     { title: 'the session is the authority', authority: secret, state: STATE_KEY },
