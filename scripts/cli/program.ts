@@ -34,7 +34,7 @@ import {
   ringAnswer,
   sessionOpenAnswer,
 } from './steer.ts'
-import { anchorVerifyAnswer, auditVerify } from './verify.ts'
+import { type AuditWords, anchorVerifyAnswer, auditVerify } from './verify.ts'
 
 const MS_PER_SECOND = 1_000
 const DRAIN_SECONDS_MAX = 86_400
@@ -120,9 +120,7 @@ function addProcesses(program: Command, run: Run): void {
     .action(async ({ data, json, next, ...flags }: Flags & NextFlags & { readonly next?: boolean }) => {
       const folder = dataDirOf(data, run.terminal)
       const answer =
-        next === true
-          ? provisionNextAnswer(folder, flags, run.terminal)
-          : provisionAnswer(folder, flags, run.terminal)
+        next === true ? provisionNextAnswer(folder, flags, run.terminal) : provisionAnswer(folder, flags, run.terminal)
       show(await answer, { json: json === true }, run)
     })
   withData(program.command('worker').description('run stages of the pipeline until SIGTERM'))
@@ -222,9 +220,11 @@ function addCalls(program: Command, run: Run): void {
   )
     .option('--at <sequence>', 'audit as of this sequence')
     .option('--since <sequence>', 'look at payments after this sequence only')
-    .action(async ({ data, ...words }: Flags & { at?: string; since?: string }) => {
+    .option('--measurements <file>', 'images that are allowed: judge the attestation document of every session')
+    .option('--enclave-config <file...>', 'what PCR16 was locked to: each that was in force')
+    .action(async ({ data, ...words }: Flags & AuditWords) => {
       const config = loadHostConfig(dataDirOf(data, run.terminal), run.terminal.environment)
-      run.exitCode = await auditVerify({ config }, words)
+      run.exitCode = await auditVerify({ config, typedIn: run.terminal.typedIn }, words)
     })
 }
 

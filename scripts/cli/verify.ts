@@ -1,12 +1,19 @@
 /** Commands that check the ledger against the chain: a quick look of the host's, and the auditor's whole one. */
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { toAddress } from '../../enclave/protocol/ids.ts'
 import type { Context } from '../../host/context.ts'
 import { readStatus } from '../../host/status.ts'
-import { type Answer, EXIT_FAILED, tableOf } from './answer.ts'
+import { type Answer, EXIT_FAILED, type Terminal, tableOf } from './answer.ts'
 import { passOn } from './processes.ts'
 
-export type AuditWords = { readonly at?: string; readonly since?: string; readonly json?: boolean }
+export type AuditWords = {
+  readonly at?: string
+  readonly since?: string
+  readonly measurements?: string
+  readonly enclaveConfig?: readonly string[]
+  readonly json?: boolean
+}
 
 /** Head, session and public log, as the enclave and the chain tell them. The auditor trusts neither; this is quick. */
 export async function anchorVerifyAnswer(context: Context): Promise<Answer> {
@@ -45,14 +52,22 @@ async function anchoredRoot({ chain, enclave }: Context, size: number): Promise<
   return null
 }
 
-/** Runs the auditor as a stranger would, over this folder's public log. Its exit code is ours: 0 clean, 1 findings, 2 unchecked. */
-export function auditVerify({ config }: Pick<Context, 'config'>, { at, since, json }: AuditWords): Promise<number> {
+type Asked = Pick<Context, 'config'> & Pick<Terminal, 'typedIn'>
+
+/**
+ * Runs the auditor as a stranger would, over this folder's public log. Its exit code is ours: 0 clean, 1 findings, 2
+ * unchecked. Files are named from where the words were typed.
+ */
+export function auditVerify({ config, typedIn }: Asked, given: AuditWords): Promise<number> {
+  const { at, since, measurements, enclaveConfig = [], json } = given
   const [rpc = ''] = config.rpcUrls
   const words = ['--rpc', rpc, '--anchor', config.anchor, '--log', config.paths.audit]
   // A ledger of signed credits may never have had one.
   if (existsSync(config.journal)) words.push('--journal', config.journal)
   if (at !== undefined) words.push('--at', at)
   if (since !== undefined) words.push('--since', since)
+  if (measurements !== undefined) words.push('--measurements', resolve(typedIn, measurements))
+  for (const file of enclaveConfig) words.push('--enclave-config', resolve(typedIn, file))
   if (json === true) words.push('--json')
   return passOn('auditor/main.ts', words)
 }

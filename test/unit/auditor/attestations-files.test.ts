@@ -13,6 +13,7 @@ import {
 import type { Report, Session, Terms } from '../../../auditor/attestations.ts'
 import type { LogSource } from '../../../auditor/log-source.ts'
 import { verifyAttestation } from '../../../enclave/protocol/attestation/verify.ts'
+import type { Configuration } from '../../../enclave/protocol/configuration.ts'
 import { CodedError } from '../../../enclave/protocol/errors.ts'
 import { ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import { verdictOf } from '../../builders/expectations.ts'
@@ -126,7 +127,7 @@ describe('auditor: what its reader knows of the enclave', () => {
     const [pcr0, pcr1, pcr2] = ['a', 'b', 'c'].map((digit) => `${fill}${digit}`.repeat(48))
     return { format: 'anchorhold-measurements/1', images: [{ name: 'v1', pcr0, pcr1, pcr2 }] }
   }
-  const [configuration] = aLivedLedger().configurations
+  const [configuration] = aLivedLedger().configurations as [Configuration]
   const measurements = fileOf('images.json', image('1'))
   const enclaveConfig = fileOf('enclave.json', configuration)
 
