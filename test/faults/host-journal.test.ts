@@ -152,6 +152,25 @@ describe('the journal under faults', () => {
     }
   })
 
+  it('goes on from its cursor in a file that the ledger accepts in place of the one that was read, also after a restart', async () => {
+    writeFileSync(path(), lines(0, 500))
+    const journal = open()
+    await readAll(journal, 0)
+    expect(journal.forget()).to.equal(false)
+    await journal.close()
+    const other = lines(0, 500).replace('"line":3}', '"line":4}')
+    writeFileSync(path(), other)
+    utimesSync(path(), 1_700_000_000, 1_700_000_000)
+    expect(await journal.seek(500)).to.deep.equal({ kind: 'at', head: headOf(other) })
+    expect(journal.forget()).to.equal(true)
+    expect(await journal.seek(500)).to.deep.equal({ kind: 'at', head: headOf(other) })
+    expect(await journal.difference()).to.equal(undefined)
+    await journal.close()
+    expect(await open().difference()).to.equal(undefined)
+    appendFileSync(path(), lines(500, 501))
+    expect(await readAll(open(), 500)).to.equal(lines(500, 501))
+  })
+
   it('reads 100 MB in bounded memory', async function () {
     this.timeout(30_000)
     const line = `{"event":"credit","orchestrator_id":"orch","amount":"0.001","metadata":{"text":"${'y'.repeat(200)}"}}\n`
