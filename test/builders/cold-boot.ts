@@ -1,5 +1,6 @@
 /** A process that was not told yet what it is for, over an NSM that counts what it is asked and fails when a test says so. */
 import { answerBoot, type Boot, CONFIGURATION_PCR } from '../../enclave/boot.ts'
+import { type DevelopmentRoot, drawDevelopmentRoot } from '../../enclave/development/chain.ts'
 import { openDevelopmentNsm } from '../../enclave/development/nsm-device.ts'
 import type { KeyRelease, SignerRelease } from '../../enclave/keys/key-release.ts'
 import { type CborValue, decodeCbor } from '../../enclave/protocol/cbor.ts'
@@ -23,8 +24,12 @@ export type WatchedNsm = {
   fault: NsmFault | undefined
 }
 
+let root: DevelopmentRoot | undefined
+
 export function aWatchedNsm(): WatchedNsm {
-  const device = openDevelopmentNsm()
+  // One root for all: drawing it takes longer than everything else here.
+  root ??= drawDevelopmentRoot(randomBytes)
+  const device = openDevelopmentNsm({ root })
   const asked: string[] = []
   const watch = (request: Uint8Array): Uint8Array => {
     const { fault } = watched

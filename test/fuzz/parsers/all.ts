@@ -1,6 +1,7 @@
 /** Every target, by the boundary that its bytes cross. */
 import type { Target } from '../engine/target.ts'
 import { ATTESTATION } from './attestation.ts'
+import { BOOT } from './boot.ts'
 import { KMS } from './cms.ts'
 import { ENCODINGS } from './encodings.ts'
 import { HOST_FILES } from './host-files.ts'
@@ -27,6 +28,7 @@ export const TARGETS: readonly Target[] = [
   ...LOG,
   ...SETTING_TARGETS,
   ...HOST_FILES,
+  ...BOOT,
   ...REQUESTS,
   ...REBUILD,
   ...SIGNER_TARGETS,

@@ -112,7 +112,10 @@ describe('configuration of a signer', () => {
     ['a tip above the fee', { policy: { ...(honest['policy'] as object), maxPriorityFeePerGasWei: '2001' } }],
     ['an alias for a key', { keyRelease: { ...TERMS, keyId: 'arn:aws:kms:eu-central-1:123456789012:alias/a' } }],
     ['a region that is none', { keyRelease: { ...TERMS, keyId: ARN.replace(TERMS.region, 's3'), region: 's3' } }],
-    ['a region that is no name', { keyRelease: { ...TERMS, keyId: ARN.replace(TERMS.region, 'xn--'), region: 'xn--' } }],
+    [
+      'a region that is no name',
+      { keyRelease: { ...TERMS, keyId: ARN.replace(TERMS.region, 'xn--'), region: 'xn--' } },
+    ],
     ['a key of another region', { keyRelease: { ...TERMS, region: 'us-east-1' } }],
   ]
   for (const [what, change] of wrong)
