@@ -15,7 +15,7 @@ import { ENTRIES_PER_CALL_MAX, type Params } from '../enclave/protocol/methods.t
 import { encodeEntries, logsOf, writeBoot } from './boot-records.ts'
 import type { Landing } from './chain.ts'
 import type { Context } from './context.ts'
-import { isMissing, makeFolder, readJsonIfThere, writeDurably } from './durable-file.ts'
+import { isMissing, makeFolder, readJsonIfThere, syncFolder, writeDurably } from './durable-file.ts'
 import { FRAME_PAYLOAD_BYTES_MAX } from './frame-log.ts'
 import { type Candidate, planLoad } from './load-plan.ts'
 import type { DataPaths } from './paths.ts'
@@ -132,6 +132,9 @@ async function moveAside(paths: DataPaths, atMs: number): Promise<void> {
   await rename(paths.sealed, join(aside, `${atMs}`)).catch((error: unknown) => {
     if (!isMissing(error)) throw error
   })
+  // A new folder of the old name is made next: a power cut must not leave the disk to choose between the two.
+  await syncFolder(aside)
+  await syncFolder(paths.root)
 }
 
 async function sendEntries(

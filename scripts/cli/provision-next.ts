@@ -29,14 +29,13 @@ export async function provisionNextAnswer(dataDir: string, flags: NextFlags, ter
   const { nextKeyFile, keyFile } = given.paths
   if ((await readIfThere(nextKeyFile)) !== undefined)
     throw new CodedError('CONFIG_INVALID', `expected no next keys yet, got ${nextKeyFile}`)
-  const present = await readKeyFile(keyFile)
   const { endpoint, configuration, proxyPort } = options
   const apart = besideRunning({ ...given, kmsProxyPort: proxyPort }, endpoint)
   const record = { nextKeyFile, freshState: configuration !== undefined }
   await recordCommand({ control: openControl(given.paths), now: Date.now }, 'provision', record)
   const next =
     configuration === undefined
-      ? await drawBeside(apart, present.state_ciphertext_b64)
+      ? await drawBeside(apart, (await readKeyFile(keyFile)).state_ciphertext_b64)
       : await drawFresh(apart, nextConfigFile(given), configuration)
   await writeDurably(nextKeyFile, `${JSON.stringify(next)}\n`)
   return answerFor(given, next)

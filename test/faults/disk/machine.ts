@@ -37,6 +37,8 @@ const PROGRAMS: { readonly [R in Role]: (dataDir: string) => readonly string[] }
   supervisor: here('supervisor-process.ts'),
 }
 
+type Fields = { readonly [key: string]: unknown }
+
 export class Machine {
   readonly world: World
   readonly facts: Chain
@@ -52,8 +54,8 @@ export class Machine {
     this.facts = chainOf(world)
   }
 
-  static async start(settings: { readonly [key: string]: unknown } = {}): Promise<Machine> {
-    const world = await startWorld({ settings: { payoutIntervalMs: 0, ...settings } })
+  static async start(settings: Fields = {}, policy: Fields = {}): Promise<Machine> {
+    const world = await startWorld({ settings: { payoutIntervalMs: 0, ...settings }, policy })
     await world.chain.stop()
     return new Machine(world, await startQuickChain(world))
   }
