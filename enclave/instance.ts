@@ -179,10 +179,14 @@ export function nextEpoch(claimedEpoch: number): number {
   return claimedEpoch + 1
 }
 
-/** After a bug of ours the state may be half-changed: nothing is signed any more, and the host loads again. */
+/**
+ * After a bug of ours the state may be half-changed: nothing is signed any more, and the host loads into another boot. What
+ * signs for money is wiped: no later mistake finds it.
+ */
 export function halt(instance: Instance, reason: string): void {
   instance.phase = 'halted'
   instance.haltReason = reason
+  instance.keys?.authorityKey.fill(0)
 }
 
 /** The host sets the clock: before 1970 it would give entries an `at` that no reader takes. */

@@ -7,7 +7,7 @@ import { accessOf, type Soon, then } from '../keys/key-release.ts'
 import { logKey } from '../keys/log-key.ts'
 import { addressOf } from '../keys/secp256k1.ts'
 import { refuseRelatedKeys } from '../keys/session-key.ts'
-import { refuse } from '../protocol/errors.ts'
+import { assert, refuse } from '../protocol/errors.ts'
 import { toHash } from '../protocol/ids.ts'
 import type { MethodResults } from '../protocol/method-results.ts'
 import type { ParsedParams } from '../protocol/methods.ts'
@@ -63,6 +63,8 @@ function adopt(
   authorityKey: Uint8Array,
   stateKey: Uint8Array,
 ): MethodResults['provision'] {
+  // Nobody else was answered between the questions to KMS and this: another key could have come in meanwhile.
+  assert(instance.phase === 'cold', 'keys come into a cold enclave')
   const address = addressOf(authorityKey)
   if (expected !== undefined && expected !== address) refuse('KEY_ADDRESS', expected, address)
   refuseRelatedKeys(authorityKey, stateKey, instance.session)

@@ -2,6 +2,10 @@
  * Whose request is handled next. The core is single-threaded, so requests of all connections run one at a time; each
  * connection with something to do gets one turn per round, so that a client with a thousand requests in flight delays
  * another by one request, not by a thousand.
+ *
+ * A request keeps its turn while it waits for KMS, half a minute at most, and even `status` waits behind it. Only a cold
+ * enclave asks KMS: it has nothing yet that anybody could need, and were others answered meanwhile, a second `provision`
+ * could meet the first one half-way. A host that lets KMS hang delays its own enclave alone.
  */
 
 /** Someone with requests waiting. `step` handles one and tells whether another can follow at once. */

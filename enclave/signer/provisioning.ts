@@ -3,7 +3,7 @@ import { getAddress } from 'viem/utils'
 import { accessOf, type ReleasedKey, type Soon, then } from '../keys/key-release.ts'
 import { addressOf, isPrivateKey } from '../keys/secp256k1.ts'
 import { decodeBase64, encodeBase64 } from '../protocol/base64.ts'
-import { CodedError, refuse } from '../protocol/errors.ts'
+import { assert, CodedError, refuse } from '../protocol/errors.ts'
 import {
   parseSignerConfiguration,
   type SignerConfiguration,
@@ -63,6 +63,8 @@ function adopt(
   { expected_address: expected }: SignerParams<'provision'>,
 ): SignerResults['provision'] {
   try {
+    // Nobody else was answered between the question to KMS and this: another key could have come in meanwhile.
+    assert(signer.phase === 'cold', 'a key comes into a cold signer')
     if (!isPrivateKey(key)) refuse('KEY_CIPHERTEXT', 'a key on the curve', `${key.length} bytes that are none`)
     const address = addressOf(key)
     // Whoever may call kms:Encrypt can bring a key of his own: the operator says which one he means.

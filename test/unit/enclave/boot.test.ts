@@ -1,11 +1,16 @@
 import { expect } from 'chai'
+import { answer } from '../../../enclave/dispatch.ts'
+import { halt, newInstance } from '../../../enclave/instance.ts'
 import { pcr16Of } from '../../../enclave/protocol/attestation/user-data.ts'
 import { type Configuration, lockedHash } from '../../../enclave/protocol/configuration.ts'
 import { CodedError, refuse } from '../../../enclave/protocol/errors.ts'
+import { decodeMessage, encodeMessage, type Message } from '../../../enclave/protocol/frame.ts'
 import { type Hex, toHex } from '../../../enclave/protocol/ids.ts'
 import { METHODS } from '../../../enclave/protocol/methods.ts'
 import { signerLockedHash } from '../../../enclave/protocol/signer-configuration.ts'
 import { SIGNER_METHODS } from '../../../enclave/protocol/signer-methods.ts'
+import { systemClock } from '../../../enclave/shell/clock.ts'
+import { randomBytes } from '../../../enclave/shell/entropy.ts'
 import { anAddress } from '../../builders/boot.ts'
 import {
   aColdBoot,
@@ -182,6 +187,63 @@ describe('The first minute of an enclave', () => {
     expect(error).to.include({ code: 'INTERNAL' })
     expect(JSON.stringify(error)).not.to.include('secret')
     expect(boot.reported).to.deep.equal([bug])
+  })
+})
+
+describe('A question to KMS', () => {
+  const PARAMS = { ciphertext_b64: 'AAEC', state_ciphertext_b64: 'AAED' }
+  const SIGNER_PARAMS = { chain_id: CHAIN_ID, ticket_broker: BROKER, ciphertext_b64: 'AAEC' }
+  const aKey = async (fill: number) => new Uint8Array(32).fill(fill)
+  const release = {
+    ...NO_RELEASE,
+    openKey: (_: unknown, purpose: string) => aKey(purpose === 'authority' ? 0x42 : 0x43),
+    openAuthority: async () => ({ key: await aKey(0x42), imported: false }),
+  }
+  const aReleased = () => aColdBoot(aWatchedNsm(), { releaseOf: () => release, signerReleaseOf: () => release })
+
+  it('comes from a cold enclave alone: with keys, nobody waits for one', async () => {
+    for (const methods of [METHODS, SIGNER_METHODS])
+      for (const name of ['generate', 'provision'] as const) expect(methods[name].phases).to.deep.equal(['cold'])
+    const boot = aReleased()
+    await tell(boot, 'configure', { configuration: CORE })
+    expect(await codeTold(boot, 'provision', PARAMS)).to.equal(undefined)
+    expect(await codeTold(boot, 'provision', PARAMS)).to.equal('PHASE_FORBIDS')
+  })
+
+  it('ends the enclave where another request came between it and its answer, rather than let two keys in', async () => {
+    const core = aReleased()
+    await tell(core, 'configure', { configuration: CORE })
+    const codes = await Promise.all([codeTold(core, 'provision', PARAMS), codeTold(core, 'provision', PARAMS)])
+    expect(codes).to.deep.equal([undefined, 'INTERNAL'])
+    expect((await tell(core, 'status')).result).to.include({ phase: 'halted' })
+    const signer = aReleased()
+    await tell(signer, 'configure', { configuration: SIGNER_TOLD })
+    const { ciphertext_b64 } = SIGNER_PARAMS
+    const both = [codeTold(signer, 'provision', { ciphertext_b64 }), codeTold(signer, 'provision', { ciphertext_b64 })]
+    expect(await Promise.all(both)).to.deep.equal([undefined, 'INTERNAL'])
+    expect((await tell(signer, 'status')).result).to.include({ phase: 'halted', provisioned: false })
+  })
+})
+
+describe('A halted enclave', () => {
+  it('has nothing left that signs for money', async () => {
+    const authorityKey = new Uint8Array(32).fill(0x42)
+    const openKey = (_: unknown, purpose: string) =>
+      purpose === 'authority' ? authorityKey : new Uint8Array(32).fill(0x43)
+    const instance = newInstance({
+      configuration: CORE,
+      kms: { ...NO_RELEASE, openKey },
+      entropy: randomBytes,
+      clock: systemClock,
+      report: () => undefined,
+    })
+    const ask = (method: string, params: Message) =>
+      decodeMessage(answer(instance, encodeMessage({ method, params }, 'json'))).message['result']
+    const { address } = ask('provision', { ciphertext_b64: 'AAEC', state_ciphertext_b64: 'AAED' }) as Message
+    expect(authorityKey).to.deep.equal(new Uint8Array(32).fill(0x42))
+    halt(instance, 'by hand')
+    expect(authorityKey).to.deep.equal(new Uint8Array(32))
+    expect(ask('address', {})).to.deep.equal({ address })
   })
 })
 
