@@ -20,8 +20,8 @@ import { fundGasFloat } from '../../scripts/chain/setup.ts'
 import { keyPolicy } from '../../scripts/kms/policy.ts'
 import { ADMIN_ROLE, KEY_ID, type KmsProcess, PARENT, PARENT_ROLE, REGION, startKms } from '../stand-ins/kms/start.ts'
 import { contextValues, imagePcrs } from '../stand-ins/kms/world.ts'
-import { answerOf } from './cli-run.ts'
 import { type Authority, eventLines, STAGES, said, startAuthority } from './authority-world.ts'
+import { answerOf } from './cli-run.ts'
 import { type Machine, openMachine, type RunningEnclave } from './kms-world.ts'
 import { chainOf, ether, kill, until } from './pipeline-world.ts'
 
@@ -179,7 +179,8 @@ describe('Keys of KMS that are rotated', function () {
       ['--next', '--role', 'signer', '--endpoint', 'unix:///nowhere.sock'],
       ['--generate', '--fresh-state'],
     ]
-    for (const words of wrong) expect((await ask('provision', ...words)).code, words.join(' ')).to.equal('CONFIG_INVALID')
+    for (const words of wrong)
+      expect((await ask('provision', ...words)).code, words.join(' ')).to.equal('CONFIG_INVALID')
     const nowhere = await ask('provision', '--next', '--endpoint', `unix://${machine.folder}/nowhere.sock`)
     expect(nowhere.code).to.equal('ENCLAVE_GONE')
   })
