@@ -43,7 +43,6 @@ const WAITS: readonly string[] = [
   'AnchorDepositChanged',
   'AnchorGas',
   'AnchorRound',
-  'AnchorRecipient',
   'AnchorReentered',
 ]
 
@@ -58,6 +57,7 @@ const NEVER: readonly string[] = [
   'AnchorNotApproved',
   'AnchorSessionUsed',
   'AnchorWrongPayouts',
+  'AnchorRecipient',
   'AnchorPayoutCount',
   'AnchorPayoutLength',
   'AnchorSkip',
