@@ -23,8 +23,9 @@ export async function inWindows<T>(
   rpc: Rpc,
   oldest: bigint,
   look: (window: Window) => Promise<T | undefined>,
+  searchMsMax: number = LOG_SEARCH_MS_MAX,
 ): Promise<T | undefined> {
-  const deadline = AbortSignal.timeout(LOG_SEARCH_MS_MAX)
+  const deadline = AbortSignal.timeout(searchMsMax)
   let toBlock = BigInt(toldCount(await rpc.getBlockNumber()))
   let atOnce = 1
   for (

@@ -107,7 +107,7 @@ describe('the refusals of the anchor, end to end', function () {
       drainedWei += drainWei
     })
     let gas = 60_000n
-    while (gas < 300_000n && !(await stage.failsWithGas(commit.live.call, gas, 'AnchorGas'))) gas += 2_500n
+    while (gas < 300_000n && !(await stage.lacksGas(commit.live.call, gas))) gas += 2_500n
     expect((await stage.relay(commit.live.call, gas)).succeeded, `with ${gas} gas`).to.equal(false)
     expect(await stage.refusalOf(commit.live.call)).to.equal('passes')
     await stage.lands(commit)

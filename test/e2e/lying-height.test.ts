@@ -5,9 +5,11 @@ import { numberToHex } from 'viem'
 import { isCoded } from '../../enclave/protocol/errors.ts'
 import type { Address } from '../../enclave/protocol/ids.ts'
 import { openChain } from '../../host/chain.ts'
-import { LOG_WINDOW_BLOCKS, LOG_WINDOWS_AT_ONCE_MAX, LOG_WINDOWS_MAX } from '../../host/log-windows.ts'
+import { openEndpoints, STRIKES_MAX } from '../../host/endpoints.ts'
+import { inWindows, LOG_WINDOW_BLOCKS, LOG_WINDOWS_AT_ONCE_MAX, LOG_WINDOWS_MAX } from '../../host/log-windows.ts'
 
 const ANCHOR = `0x${'a1'.repeat(20)}` as Address
+const CHAIN_ID = 42161
 const SEARCH_MS_MAX = 60_000
 const ABSURD_HEIGHT = 2 ** 52
 
@@ -19,16 +21,11 @@ describe('an endpoint that lies about the height of the chain', function () {
   let server: Server
   let height = 0
   let asked: Filter[] = []
+  const url = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const chain = (fromBlock?: number) => {
-    const rpcUrls = [`http://127.0.0.1:${(server.address() as AddressInfo).port}`]
     const finality = { depthBlocks: 2 }
-    return openChain({
-      rpcUrls,
-      chainId: 42161,
-      anchor: ANCHOR,
-      finality,
-      ...(fromBlock === undefined ? {} : { fromBlock }),
-    })
+    const from = fromBlock === undefined ? {} : { fromBlock }
+    return openChain({ rpcUrls: [url()], chainId: CHAIN_ID, anchor: ANCHOR, finality, ...from })
   }
   const answer = ({ id, method, params }: Call) => {
     if (method === 'eth_getLogs') asked.push(params?.[0] as Filter)
@@ -58,6 +55,17 @@ describe('an endpoint that lies about the height of the chain', function () {
     // On a machine that is slow enough the search's time is over first.
     expect(isCoded(error, 'RPC_FAILED') || isCoded(error, 'RPC_TIMEOUT')).to.equal(true)
     expect(asked.length).to.be.within(1, LOG_WINDOWS_MAX + LOG_WINDOWS_AT_ONCE_MAX)
+  })
+
+  it('is left for another one when it takes its time over a height that it made up', async () => {
+    height = ABSURD_HEIGHT
+    const endpoints = openEndpoints([url()], CHAIN_ID)
+    const search = () =>
+      endpoints
+        .use((rpc) => inWindows(rpc, 0n, async () => void (await rpc.getBlockNumber()), 1))
+        .catch((caught: unknown) => caught)
+    for (let strike = 0; strike < STRIKES_MAX; strike++) expect(isCoded(await search(), 'RPC_TIMEOUT')).to.equal(true)
+    expect(endpoints.resting()).to.equal(1)
   })
 
   it('is believed at an honest height, where every block from the anchor on was asked for once', async () => {
