@@ -73,9 +73,7 @@ export type Instance = Surroundings & {
   /** What arrived of a `rebuild` that takes several calls. */
   rebuilding: State | undefined
   claim: Claim | undefined
-  /** True once this boot signed its one Open. */
-  opened: boolean
-  /** The document that vouches for the session, and its digest: what the Open names. */
+  /** The document that vouches for the session, and its digest: what this boot’s one Open names, once it is recorded. */
   vouched: Vouched | undefined
   /** Transactions signed for the newest sequence or session. */
   signatures: number
@@ -120,7 +118,6 @@ export function newInstance(surroundings: Surroundings): Instance {
     loading: undefined,
     rebuilding: undefined,
     claim: undefined,
-    opened: false,
     vouched: undefined,
     signatures: 0,
     checkpoint: undefined,

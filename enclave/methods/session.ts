@@ -24,8 +24,7 @@ export function openSession(instance: Instance, params: ParsedParams<'open_sessi
   if (instance.signatures >= state.policy.signaturesPerSequenceMax) {
     refuse('SIGNATURES_SPENT', `fewer than ${state.policy.signaturesPerSequenceMax} signatures`, instance.signatures)
   }
-  const vouched = vouchedFor(instance)
-  const records = instance.opened ? [] : [recordOpen(instance, vouched)]
+  const { vouched, records } = opening(instance)
   const { address: session } = instance.session
   const open = { epoch: state.epoch, head: state.head, session, attestationDigest: vouched.digest }
   const signature = encodeSignature(sign(typedDigest(instance.ledger, openStruct(open)), keysOf(instance).authorityKey))
@@ -35,28 +34,35 @@ export function openSession(instance: Instance, params: ParsedParams<'open_sessi
   return { ...carry(instance, call, params), epoch, head, session, attestation: vouched.document, records }
 }
 
-/** One document a boot: an Open that is signed again names the same one, so that whatever lands can be looked up. */
-function vouchedFor(instance: Instance): Vouched {
+type Opening = { readonly vouched: Vouched; readonly records: readonly ReleasedRecord[] }
+
+/**
+ * One document and one entry a boot: an Open that is signed again names the same ones, so that whatever lands can be
+ * looked up. What can be refused is refused first, since a policy may still change before the next try.
+ */
+function opening(instance: Instance): Opening {
+  if (instance.vouched !== undefined) return { vouched: instance.vouched, records: [] }
   assert(instance.claim !== undefined, 'a recovering enclave has a claim')
-  instance.vouched ??= vouch(instance, nextEpoch(instance.claim.epoch))
-  return instance.vouched
+  checkRoom(instance.outbox)
+  const epoch = nextEpoch(instance.claim.epoch)
+  const at = nowSeconds(instance)
+  const vouched = vouch(instance, epoch)
+  const records = [recordOpen(instance, epoch, vouched, at)]
+  instance.vouched = vouched
+  return { vouched, records }
 }
 
 /** The open entry is released before the signature: the log never lacks a session that could have landed. */
-function recordOpen(instance: Instance, { digest }: Vouched): ReleasedRecord {
+function recordOpen(instance: Instance, epoch: number, { digest }: Vouched, at: number): ReleasedRecord {
   const state = stateOf(instance)
-  assert(instance.claim !== undefined, 'a recovering enclave has a claim')
-  checkRoom(instance.outbox)
   const body = {
-    epoch: nextEpoch(instance.claim.epoch),
+    epoch,
     head: state.head,
     session: instance.session.address,
     attestationDigest: digest,
     imageDigest: instance.imageDigest,
   }
-  const record = release(instance, [write(state, 'open', body, nowSeconds(instance))])
-  instance.opened = true
-  return record
+  return release(instance, [write(state, 'open', body, at)])
 }
 
 /** The host's word that the session landed. If it lies, every later commit reverts [S16]. */
@@ -65,8 +71,9 @@ export function sessionLanded(
   params: ParsedParams<'session_landed'>,
 ): MethodResults['session_landed'] {
   const state = stateOf(instance)
-  if (!instance.opened || params.epoch !== state.epoch)
-    refuse('SESSION_CLAIM', instance.opened ? state.epoch : 'open_session first', params.epoch)
+  const isOpened = instance.vouched !== undefined
+  if (!isOpened || params.epoch !== state.epoch)
+    refuse('SESSION_CLAIM', isOpened ? state.epoch : 'open_session first', params.epoch)
   instance.phase = 'active'
   instance.signatures = 0
   return { phase: instance.phase }

@@ -111,12 +111,12 @@ export function askBytes(world: World, boot: Boot, request: Uint8Array): void {
   world.checks.changed.add(boot)
 }
 
-function digestOf({ phase, state, outbox, opened }: Instance): string {
+function digestOf({ phase, state, outbox, vouched }: Instance): string {
   if (state === undefined) return phase
   const { creditedWei, paidWei, reservedWei, head, epoch, unlanded, log, journalSize } = state
   return [
     phase,
-    opened,
+    vouched !== undefined,
     outbox.next,
     creditedWei,
     paidWei,
@@ -155,7 +155,7 @@ function addRecord(world: World, boot: Boot, { record, sealed, entries }: Releas
     sealEpoch: (instance.claim?.epoch ?? 0) + 1,
     mark: {
       ...markOf(world, instance, node),
-      session: instance.opened ? instance.session.address : boot.tip?.mark.session,
+      session: instance.vouched !== undefined ? instance.session.address : boot.tip?.mark.session,
     },
     delivered: false,
     stored: 'no',

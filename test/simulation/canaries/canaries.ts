@@ -139,8 +139,8 @@ export const CANARIES: readonly Canary[] = [
     cuts: [
       {
         file: 'enclave/methods/session.ts',
-        from: 'epoch: nextEpoch(instance.claim.epoch),',
-        to: 'epoch: nextEpoch(state.epoch),',
+        from: 'const epoch = nextEpoch(instance.claim.epoch)',
+        to: 'const epoch = nextEpoch(stateOf(instance).epoch)',
       },
     ],
     seedsMax: 60,
