@@ -153,6 +153,7 @@ function settingsOf(
     enclaveEndpoint: `unix://${socketPath(folder.root, 'enclave')}`,
     journal: plan.journal ?? folder.released,
     settleDepthBlocks: SETTLE_DEPTH_BLOCKS,
+    fromBlock: deployment.genesisBlock,
     finality: 'finalized',
     payoutIntervalMs: PAYOUT_INTERVAL_MS,
     payoutsMin: PAYOUTS_MIN,
