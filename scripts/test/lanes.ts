@@ -3,8 +3,9 @@ import { availableParallelism } from 'node:os'
 import type { SuiteResult } from './run.ts'
 import type { FoundSuite } from './suites.ts'
 
-/** Tests that wait for chains and processes fill about half a core each; more lanes would only make them wait longer. */
-const LANES_MAX = 2
+/** Tests that wait for chains and processes fill about half a core each: three lanes keep two cores busy. */
+const LANES_MAX = 3
+const LANES_PER_CORE = 1.5
 
 export type RunOne = (suite: FoundSuite, say: (line: string) => void) => Promise<SuiteResult>
 
@@ -32,8 +33,13 @@ export async function runLanes(
       if (usesHardhat(suite)) hardhatRuns = false
     }
   }
-  await Promise.all(Array.from({ length: Math.min(LANES_MAX, availableParallelism()) }, lane))
+  await Promise.all(Array.from({ length: lanesOf(availableParallelism()) }, lane))
   return suites.flatMap((suite) => results.get(suite) ?? [])
+}
+
+/** At least one, whatever the machine. */
+export function lanesOf(cores: number): number {
+  return Math.max(1, Math.min(LANES_MAX, Math.floor(cores * LANES_PER_CORE)))
 }
 
 function usesHardhat({ runner }: FoundSuite): boolean {

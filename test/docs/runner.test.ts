@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { expect } from 'chai'
 import { lastLine, readCount } from '../../scripts/test/count.ts'
 import { livingMembers } from '../../scripts/test/group.ts'
+import { lanesOf } from '../../scripts/test/lanes.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -99,7 +100,7 @@ describe('the test runner', function () {
     for (const [at, name] of suites.entries()) plant(tree, `test/${name}/a.test.ts`, waits.replace("'a'", `'${at}'`))
     const runner = spawn(process.execPath, ['scripts/test/main.ts'], { cwd: tree, stdio: ['ignore', 'pipe', 'ignore'] })
     const lines = await linesUntilStopped(runner)
-    const lanes = Math.min(2, availableParallelism())
+    const lanes = lanesOf(availableParallelism())
     expect(lines.filter((line) => line.startsWith('== '))).to.deep.equal(
       suites.slice(0, lanes).map((name) => `== ${name} (1 files)`),
     )
