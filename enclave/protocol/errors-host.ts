@@ -198,7 +198,8 @@ export const HOST_ERRORS = {
   },
   KEY_OPEN: {
     meaning: 'Somebody outside the enclave got past the policy of the KMS key.',
-    action: 'Put a policy on the key that `anchorhold kms lint` lets pass, find out who changed it, rotate the authority.',
+    action:
+      'Put a policy on the key that `anchorhold kms lint` lets pass, find out who changed it, rotate the authority.',
     retry: 'later',
   },
   CANARY_BLIND: {
