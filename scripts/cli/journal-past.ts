@@ -40,7 +40,7 @@ export type FileFacts = {
 export const PAST_LINES_MAX = 2_000_000
 const ENTRIES_PER_READ = 4_096
 
-/** Refuses PHASE_FORBIDS without a ledger, AUDIT_STORE when entries are missing, LEDGER_FULL beyond PAST_LINES_MAX. */
+/** Refuses PHASE_FORBIDS without a ledger, AUDIT_STORE when entries are missing, JOURNAL_UNREADABLE beyond PAST_LINES_MAX. */
 export async function readPast(context: Context): Promise<Past> {
   const { phase, ledger, session } = await context.enclave.call('status', {})
   if (ledger === undefined || session === undefined)
@@ -57,7 +57,7 @@ export async function readPast(context: Context): Promise<Past> {
       start = { size: entry.body.journalSize, head: entry.body.journalHead }
     }
     if (hashes.length > PAST_LINES_MAX)
-      throw new CodedError('LEDGER_FULL', `expected at most ${PAST_LINES_MAX} journal lines to compare with`)
+      throw new CodedError('JOURNAL_UNREADABLE', `expected at most ${PAST_LINES_MAX} journal lines to compare with`)
   }
   return { size: ledger.journalSize, head: ledger.journalHead, start, firstLine, hashes }
 }

@@ -98,6 +98,9 @@ async function insert(path: string, past: Past, { from, count }: Padding): Promi
   const bytes = await readFile(path)
   const cut = cutBefore(bytes, from, past)
   await writeDurably(`${path}.before-${past.size}`, bytes)
+  const grown = (await stat(path)).size
+  if (grown !== bytes.length)
+    refuse('JOURNAL_FORK', `${bytes.length} bytes as before: stop whatever writes to the journal`, grown)
   await writeDurably(
     path,
     Buffer.concat([bytes.subarray(0, cut), utf8([...fillers(from, count)].join('')), bytes.subarray(cut)]),
