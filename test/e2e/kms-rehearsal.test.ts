@@ -3,34 +3,25 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { attestationDigestOf, imageDigestOf } from '../../enclave/protocol/attestation/user-data.ts'
 import { verifyUnder } from '../../enclave/protocol/attestation/verify-under.ts'
-import { configHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
 import { isCoded } from '../../enclave/protocol/errors.ts'
 import { type Address, type Hash, toAddress } from '../../enclave/protocol/ids.ts'
-import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
 import type { HostConfig } from '../../host/config.ts'
 import { openEnclaveClient } from '../../host/enclave-client.ts'
 import { configureEnclave, lentForRelease } from '../../host/key-release.ts'
-import { keyPolicy } from '../../scripts/kms/policy.ts'
-import { ADMIN_ROLE, KEY_ID, type KmsProcess, PARENT, PARENT_ROLE, REGION, startKms } from '../stand-ins/kms/start.ts'
-import { contextValues, imagePcrs } from '../stand-ins/kms/world.ts'
+import { KEY_ID, type KmsProcess, REGION } from '../stand-ins/kms/start.ts'
+import { imagePcrs } from '../stand-ins/kms/world.ts'
 import { answerOf } from './cli-run.ts'
-import { type Machine, openMachine, type RunningEnclave } from './kms-world.ts'
+import { kmsFor, lendAws, type Machine, openMachine, type RunningEnclave } from './kms-world.ts'
 import { ether, startWorld, until, type World } from './pipeline-world.ts'
 
 const WORLD_MS_MAX = 240_000
 const STEP_MS_MAX = 60_000
 const STAGES = ['ingest', 'prepare', 'broadcast', 'confirm'] as const
 const [OLD_IMAGE, NEW_IMAGE, STRANGE_IMAGE] = [0x11, 0x31, 0x51]
-const MASTER_KEY = '5a'.repeat(32)
-const AWS = {
-  AWS_ACCESS_KEY_ID: PARENT.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: PARENT.secretAccessKey,
-  AWS_SESSION_TOKEN: PARENT.sessionToken ?? '',
-}
 
 describe('A ledger whose keys KMS releases under attestation', function () {
   this.timeout(WORLD_MS_MAX)
-  const before_: { [name: string]: string | undefined } = {}
+  let takeBack = () => {}
   let machine: Machine
   let kms: KmsProcess
   let enclave: RunningEnclave
@@ -38,50 +29,17 @@ describe('A ledger whose keys KMS releases under attestation', function () {
   let laid: { readonly policy: string; readonly roster: string; readonly before: string }
   const refusals = new Map<string, string>()
 
-  /** KMS with the policy that the generator makes for these images. Ciphertexts of the one before still open. */
-  async function kmsFor(config: HostConfig, ...images: readonly number[]): Promise<KmsProcess> {
-    const hex = (image: number, index: number) => Buffer.from(imagePcrs(image).get(index) ?? []).toString('hex')
-    const configuration = parseConfiguration(JSON.parse(readFileSync(config.enclaveConfig, 'utf8')))
-    const policy = keyPolicy({
-      images: images.map((image) => ({
-        name: `image ${image}`,
-        pcr0: hex(image, 0),
-        pcr1: hex(image, 1),
-        pcr2: hex(image, 2),
-      })),
-      roleArn: PARENT_ROLE,
-      adminArns: [ADMIN_ROLE],
-      context: contextValues({
-        ledgerId: ledgerIdOf(configuration),
-        config: configHash(configuration),
-        role: 'core',
-        keyVersion: 1,
-      }),
-    })
-    const listen = `unix://${join(machine.folder, 'kms.sock')}`
-    return startKms({
-      policy,
-      rootPin: machine.rootPin,
-      masterKey: MASTER_KEY,
-      listen,
-      ...(kms === undefined ? {} : { identity: kms.identity }),
-    })
-  }
-
   const command = (...words: string[]) => answerOf([...words, '--data', world.dataDir])
 
   before(async function () {
     this.timeout(WORLD_MS_MAX)
-    for (const [name, value] of Object.entries(AWS)) {
-      before_[name] = process.env[name]
-      process.env[name] = value
-    }
+    takeBack = lendAws()
     machine = openMachine()
     world = await startWorld({
       settings: { enclaveProcess: 'none' },
       keyRelease: { keyId: KEY_ID, region: REGION, keyVersion: 1 },
       drawKeys: async (config) => {
-        kms = await kmsFor(config, OLD_IMAGE)
+        kms = await kmsFor(machine, config, { images: [OLD_IMAGE] }, undefined)
         enclave = await machine.start({ endpoint: config.enclaveEndpoint, image: OLD_IMAGE, kms })
         for (const [name, [words, environment]] of Object.entries(wrongWays(config))) {
           const answer = await answerOf(['provision', ...words, '--data', config.paths.root], environment)
@@ -103,9 +61,7 @@ describe('A ledger whose keys KMS releases under attestation', function () {
     await world?.stop()
     await machine?.stop()
     await kms?.stop()
-    for (const [name, value] of Object.entries(before_))
-      if (value === undefined) delete process.env[name]
-      else process.env[name] = value
+    takeBack()
   })
 
   async function paid(total: string): Promise<void> {
@@ -189,8 +145,7 @@ describe('A ledger whose keys KMS releases under attestation', function () {
   })
 
   it('goes over to the next image in the steps of the runbook, and the old one is left without keys', async () => {
-    await kms.stop()
-    kms = await kmsFor(world.config, OLD_IMAGE, NEW_IMAGE)
+    kms = await kmsFor(machine, world.config, { images: [OLD_IMAGE, NEW_IMAGE] }, kms)
     const { epoch } = (await world.status())?.ledger ?? { epoch: 0 }
     await enclave.kill()
     enclave = await machine.start({ endpoint: world.config.enclaveEndpoint, image: NEW_IMAGE, kms })
@@ -208,8 +163,7 @@ describe('A ledger whose keys KMS releases under attestation', function () {
     const audited = await command('audit', 'verify')
     expect(audited.value).to.include({ verdict: 'clean' })
     expect(audited.value.ledger.imageDigest).to.equal(digestOf(NEW_IMAGE))
-    await kms.stop()
-    kms = await kmsFor(world.config, NEW_IMAGE)
+    kms = await kmsFor(machine, world.config, { images: [NEW_IMAGE] }, kms)
     expect(await released(OLD_IMAGE)).to.equal('KMS_REFUSED')
     expect(await released(NEW_IMAGE)).to.equal('accepted')
   })

@@ -5,10 +5,8 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { bytesToHex } from 'viem'
 import { imageDigestOf } from '../../enclave/protocol/attestation/user-data.ts'
-import { configHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
 import { isCoded } from '../../enclave/protocol/errors.ts'
 import { type Address, type Hash, toAddress } from '../../enclave/protocol/ids.ts'
-import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
 import { bootEnclave } from '../../host/boot.ts'
 import { type HostConfig, hostConfigOf } from '../../host/config.ts'
 import { openContext } from '../../host/context.ts'
@@ -17,27 +15,20 @@ import { configureEnclave, lentForRelease } from '../../host/key-release.ts'
 import { openLog } from '../../host/log.ts'
 import { DEV_ACCOUNTS, devAccount } from '../../scripts/chain/accounts.ts'
 import { fundGasFloat } from '../../scripts/chain/setup.ts'
-import { keyPolicy } from '../../scripts/kms/policy.ts'
-import { ADMIN_ROLE, KEY_ID, type KmsProcess, PARENT, PARENT_ROLE, REGION, startKms } from '../stand-ins/kms/start.ts'
-import { contextValues, imagePcrs } from '../stand-ins/kms/world.ts'
+import { KEY_ID, type KmsProcess, REGION } from '../stand-ins/kms/start.ts'
+import { imagePcrs } from '../stand-ins/kms/world.ts'
 import { type Authority, eventLines, STAGES, said, startAuthority } from './authority-world.ts'
 import { answerOf } from './cli-run.ts'
-import { type Machine, openMachine, type RunningEnclave } from './kms-world.ts'
+import { kmsFor, lendAws, type Machine, openMachine, type RunningEnclave } from './kms-world.ts'
 import { chainOf, ether, kill, until } from './pipeline-world.ts'
 
 const WORLD_MS_MAX = 300_000
 const STEP_MS_MAX = 60_000
 const [IMAGE, OTHER_IMAGE] = [0x11, 0x51]
-const MASTER_KEY = '5a'.repeat(32)
-const AWS = {
-  AWS_ACCESS_KEY_ID: PARENT.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: PARENT.secretAccessKey,
-  AWS_SESSION_TOKEN: PARENT.sessionToken ?? '',
-}
 
 describe('Keys of KMS that are rotated', function () {
   this.timeout(WORLD_MS_MAX)
-  const environment: { [name: string]: string | undefined } = {}
+  let takeBack = () => {}
   let machine: Machine
   let kms: KmsProcess
   let enclave: RunningEnclave
@@ -58,30 +49,14 @@ describe('Keys of KMS that are rotated', function () {
   const right = () => file('right.json')
   const facts = () => chainOf(stage.world).facts(first)
 
-  /** KMS with the policy that the generator makes for one image and these versions. Old ciphertexts are its own. */
+  /** KMS knows one image and these versions. */
   async function admit(config: HostConfig, ...versions: readonly number[]): Promise<void> {
-    const hex = (index: number) => Buffer.from(imagePcrs(IMAGE).get(index) ?? []).toString('hex')
-    const configuration = parseConfiguration(json(config.enclaveConfig))
-    const [ledgerId, hash] = [ledgerIdOf(configuration), configHash(configuration)]
-    const context = contextValues({ ledgerId, config: hash, role: 'core', keyVersion: 1 })
-    const policy = keyPolicy({
-      images: [{ name: 'the image', pcr0: hex(0), pcr1: hex(1), pcr2: hex(2) }],
-      roleArn: PARENT_ROLE,
-      adminArns: [ADMIN_ROLE],
-      context: { ...context, keyVersion: versions.map(String) },
-    })
-    const identity = kms === undefined ? {} : { identity: kms.identity }
-    await kms?.stop()
-    const listen = `unix://${join(machine.folder, 'kms.sock')}`
-    kms = await startKms({ policy, rootPin: machine.rootPin, masterKey: MASTER_KEY, listen, ...identity })
+    kms = await kmsFor(machine, config, { images: [IMAGE], versions }, kms)
   }
 
   before(async function () {
     this.timeout(WORLD_MS_MAX)
-    for (const [name, value] of Object.entries(AWS)) {
-      environment[name] = process.env[name]
-      process.env[name] = value
-    }
+    takeBack = lendAws()
     machine = openMachine()
     stage = await startAuthority({
       settings: { enclaveProcess: 'none' },
@@ -106,9 +81,7 @@ describe('Keys of KMS that are rotated', function () {
     await stage?.world.stop()
     await machine?.stop()
     await kms?.stop()
-    for (const [name, value] of Object.entries(environment))
-      if (value === undefined) delete process.env[name]
-      else process.env[name] = value
+    takeBack()
   })
 
   async function activeAs(authority: Address): Promise<void> {
