@@ -21,8 +21,8 @@ import {
 } from '../../builders/cold-boot.ts'
 import { aHash, aSignerConfiguration } from '../../unit/enclave/signer/a-signer.ts'
 import { ACCEPTED, demand, type Outcome, type Target } from '../engine/target.ts'
-import { changeBytes, changeInside, type Fields, randomBytes, requestOf } from '../mutations.ts'
-import { packed, unpacked } from './packing.ts'
+import { type Fields, requestOf } from '../mutations.ts'
+import { changeSequence, packed, unpacked } from './packing.ts'
 
 const REQUESTS_MAX = 6
 /** Calls of the module that a fault may hit; twice as many faults, and as many inputs without one. */
@@ -130,14 +130,7 @@ const firstMinute: Target = {
   inputs: 600,
   seeds: () => Array.from({ length: 60 }, (_, at) => aSequence(newDice(at))),
   generate: aSequence,
-  mutate: (dice, input) => {
-    const list = unpacked(input.subarray(1)).slice(0, REQUESTS_MAX)
-    const at = dice.below(list.length)
-    const kind = dice.below(4)
-    if (kind === 0) list.splice(at, 0, randomBytes(dice))
-    else list[at] = (kind === 1 ? changeBytes : changeInside)(dice, list[at] ?? new Uint8Array(1))
-    return Uint8Array.of(input[0] ?? 0, ...packed(list))
-  },
+  mutate: (dice, input) => changeSequence(dice, input, REQUESTS_MAX),
   run: async (input) => {
     const watched = aWatchedNsm()
     watched.fault = faultOf(input[0])

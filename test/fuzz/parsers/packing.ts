@@ -1,4 +1,7 @@
 /** Several byte strings as one input, each behind its length in two bytes; damage to a length shifts what follows. */
+import type { Dice } from '../../../scripts/journal/dice.ts'
+import { changeBytes, changeInside, randomBytes } from '../mutations.ts'
+
 const LENGTH_BYTES = 2
 const LENGTH_MAX = 65_535
 const ITEMS_MAX = 512
@@ -20,4 +23,14 @@ export function unpacked(input: Uint8Array): Uint8Array[] {
     at += LENGTH_BYTES + length
   }
   return items
+}
+
+/** One request of a sequence changed, or another one put in: the byte in front, which places the sequence, stays. */
+export function changeSequence(dice: Dice, input: Uint8Array, requestsMax: number): Uint8Array {
+  const list = unpacked(input.subarray(1)).slice(0, requestsMax)
+  const at = dice.below(list.length)
+  const kind = dice.below(4)
+  if (kind === 0) list.splice(at, 0, randomBytes(dice))
+  else list[at] = (kind === 1 ? changeBytes : changeInside)(dice, list[at] ?? new Uint8Array(1))
+  return Uint8Array.of(input[0] ?? 0, ...packed(list))
 }

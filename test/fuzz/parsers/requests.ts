@@ -9,8 +9,8 @@ import { GOVERNED } from '../../builders/governors.ts'
 import { aWorld, closeWorlds } from '../../builders/worlds.ts'
 import { aRange, aTarget, judge, keepReleased, paramsOf, type Range, type Target as Shot } from '../enclave-range.ts'
 import { ACCEPTED, demand, type Outcome, type Target } from '../engine/target.ts'
-import { changeBytes, changeInside, randomBytes, requestOf } from '../mutations.ts'
-import { packed, unpacked } from './packing.ts'
+import { requestOf } from '../mutations.ts'
+import { changeSequence, packed, unpacked } from './packing.ts'
 
 const REQUESTS_MAX = 6
 const METHOD_NAMES = Object.keys(METHODS) as MethodName[]
@@ -82,14 +82,7 @@ const requests: Target = {
   inputs: 500,
   seeds: () => Array.from({ length: 60 }, (_, at) => aSequence(newDice(at))),
   generate: aSequence,
-  mutate: (dice, input) => {
-    const list = unpacked(input.subarray(1)).slice(0, REQUESTS_MAX)
-    const at = dice.below(list.length)
-    const kind = dice.below(4)
-    if (kind === 0) list.splice(at, 0, randomBytes(dice))
-    else list[at] = (kind === 1 ? changeBytes : changeInside)(dice, list[at] ?? new Uint8Array(1))
-    return Uint8Array.of(input[0] ?? 0, ...packed(list))
-  },
+  mutate: (dice, input) => changeSequence(dice, input, REQUESTS_MAX),
   run: (input) => {
     const place = placeOf(input[0])
     const shot = shotIn(place)
