@@ -118,6 +118,8 @@ function addProcesses(program: Command, run: Run): void {
     .option('--fresh-state', 'with --next: another state key too')
     .option('--key-version <number>', 'with --fresh-state: the version that both are bound to')
     .action(async ({ data, json, next, ...flags }: Flags & NextFlags & { readonly next?: boolean }) => {
+      if (next !== true && Object.keys(flags).length === 0)
+        provision.error('expected --generate, --prepare, --next, or --role signer')
       const folder = dataDirOf(data, run.terminal)
       const answer =
         next === true ? provisionNextAnswer(folder, flags, run.terminal) : provisionAnswer(folder, flags, run.terminal)

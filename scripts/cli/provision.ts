@@ -22,8 +22,13 @@ export async function provisionAnswer(dataDir: string, flags: ProvisionFlags, te
   const config = loadHostConfig(dataDir, terminal.environment)
   const { typedIn } = terminal
   const options = readProvision(flags, { typedIn, readText: readTextFile, proxyPort: config.kmsProxyPort })
-  await recordCommand({ control: openControl(config.paths), now: Date.now }, 'provision', { role: options.role })
-  return options.role === 'signer' ? provisionSignerAnswer(config, options) : provisionCore(config, options)
+  if (options.role === 'core') return provisionCore(config, options)
+  await recordCommand(logOf(config), 'provision', { role: options.role })
+  return provisionSignerAnswer(config, options)
+}
+
+function logOf({ paths }: HostConfig) {
+  return { control: openControl(paths), now: Date.now }
 }
 
 type CoreOptions = Extract<ProvisionOptions, { readonly role: 'core' }>
@@ -35,6 +40,7 @@ async function provisionCore(given: HostConfig, options: CoreOptions): Promise<A
   if ((await readIfThere(keyFile)) !== undefined) {
     throw new CodedError('CONFIG_INVALID', `expected no keys yet, got ${keyFile}; they are never drawn over`)
   }
+  await recordCommand(logOf(config), 'provision', { keyFile })
   await layLedger(config, options)
   if (options.key.kind === 'later') return prepared(config)
   const { address, ...ciphertexts } = await drawKeys(config)
