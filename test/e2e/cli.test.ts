@@ -118,6 +118,9 @@ describe('The command line', function () {
       await world.start('supervisor')
       for (const stage of STAGES) await world.start(stage)
       world.credit(1, '0.25')
+      // The first header may land before the credits are read, and without a payout.
+      const isPaid = async () => ((await world.status())?.ledger?.paidWei === ether('0.75') ? true : undefined)
+      await until('the credits are paid', isPaid, SETTLED_MS_MAX)
       await atRest(1)
     })
     after(async () => world?.stop())
