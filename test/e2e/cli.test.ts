@@ -12,7 +12,7 @@ import { TICKET_BROKER_ABI, WORLD } from '../../scripts/chain/world.ts'
 import { aPolicy } from '../builders/boot.ts'
 import { anchorhold, answerOf, typed, type Value } from './cli-run.ts'
 import { creditLine } from './old-host.ts'
-import { startWorld, until, type World } from './pipeline-world.ts'
+import { ether, startWorld, until, type World } from './pipeline-world.ts'
 
 const WORLD_MS_MAX = 120_000
 const PAUSE_SEEN_MS = 3_000
