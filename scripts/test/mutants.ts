@@ -25,6 +25,7 @@ type Result = { readonly mutant: Mutant; readonly verdict: Verdict }
 const ROOT = join(import.meta.dirname, '..', '..')
 const JOBS_MAX = 4
 const WIDTHS = [6, 58, 62]
+const STOPPED: Verdict = { kind: 'broken', why: 'the run was stopped before it' }
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   say(error instanceof Error ? error.message : String(error))
@@ -88,8 +89,6 @@ async function runAll(mutants: readonly Mutant[], jobs: number): Promise<Result[
   }
   return mutants.map((mutant) => results.find((result) => result.mutant === mutant) ?? { mutant, verdict: STOPPED })
 }
-
-const STOPPED: Verdict = { kind: 'broken', why: 'the run was stopped before it' }
 
 type Bench = { readonly copy: Copy; readonly pristine: Copy; readonly compiled: Compiled }
 
