@@ -5,7 +5,7 @@
  */
 import type { Soon } from './keys/key-release.ts'
 import { CodedError, isCoded, refuse } from './protocol/errors.ts'
-import { decodeRequest, type Encoding, encodeMessage, FRAME_BYTES_MAX, type Message } from './protocol/frame.ts'
+import { decodeRequest, encodeMessage, encodingOf, FRAME_BYTES_MAX, type Message } from './protocol/frame.ts'
 import { PROTOCOL_VERSION } from './protocol/header.ts'
 import { type Hash, toHex } from './protocol/ids.ts'
 import { bytesEqual } from './protocol/words.ts'
@@ -40,8 +40,7 @@ export function answerBoot(boot: Boot, request: Uint8Array): Soon<Uint8Array> {
 }
 
 function answerUnconfigured(boot: Boot, request: Uint8Array): Soon<Uint8Array> {
-  // Whatever does not begin like a CBOR map is answered in JSON, as afterwards.
-  const encoding: Encoding = (request[0] ?? 0) >> 5 === MAJOR_TYPE_MAP ? 'cbor' : 'json'
+  const encoding = encodingOf(request)
   try {
     const { method, params } = decodeRequest(request)
     if (method === 'status') return encodeMessage({ result: UNCONFIGURED }, encoding)
@@ -65,7 +64,6 @@ function configurationIn({ configuration, ...rest }: Message): unknown {
   return configuration
 }
 
-const MAJOR_TYPE_MAP = 5
 const PROVISIONING: ReadonlySet<string> = new Set(['generate', 'provision'])
 const NAME_SHOWN = 64
 const UNCONFIGURED: Message = {

@@ -19,7 +19,7 @@ import { rotate } from './methods/rotate.ts'
 import { openSession, sessionLanded } from './methods/session.ts'
 import { exportSnapshot, exportState } from './methods/snapshots.ts'
 import { AssertionError, assert, CodedError } from './protocol/errors.ts'
-import { decodeRequest, type Encoding, encodeMessage, type Message } from './protocol/frame.ts'
+import { decodeRequest, encodeMessage, encodingOf, type Message } from './protocol/frame.ts'
 import type { MethodResults } from './protocol/method-results.ts'
 import { ALIASES, METHODS, type MethodName, type ParsedParams, RETIRED } from './protocol/methods.ts'
 import { bytesEqual } from './protocol/words.ts'
@@ -67,7 +67,6 @@ const methods: Methods = {
   audit_checkpoint: auditCheckpoint,
 }
 
-const MAJOR_TYPE_MAP = 5
 const ISSUES_SHOWN_MAX = 3
 
 /**
@@ -113,8 +112,7 @@ export function answerSoon(instance: Instance, request: Uint8Array): Soon<Uint8A
 type Answered = { readonly method: string; readonly reply: Uint8Array }
 
 function answerFresh(instance: Instance, request: Uint8Array): Soon<Answered> {
-  // Whatever does not begin like a CBOR map is answered in JSON: a client of the original form can read that.
-  let encoding: Encoding = (request[0] ?? 0) >> 5 === MAJOR_TYPE_MAP ? 'cbor' : 'json'
+  let encoding = encodingOf(request)
   let method = ''
   const succeed = (result: unknown): Answered => ({
     method,

@@ -56,11 +56,23 @@ export function superviseEnclave(context: Context): Supervisor {
 async function enclaveOf(context: Context): Promise<EnclaveProcess> {
   const { config, log } = context
   if (config.enclaveProcess === 'ours') return startEnclave(config, log)
-  const status = await context.enclave.call('status', {}).catch(() => undefined)
-  const isSpent = status === undefined || status.phase === 'halted'
-  if (isSpent && config.enclaveRestart.length > 0) await startAnew(config.enclaveRestart, log)
+  if (config.enclaveRestart.length > 0 && (await isSpent(context))) await startAnew(config.enclaveRestart, log)
   return ELSEWHERE
 }
+
+/** Halted, or silent for a while: a live one holds a session on chain, and one lost answer must not cost it. */
+async function isSpent({ enclave, now }: Context): Promise<boolean> {
+  const untilMs = now() + SILENCE_MS_MAX
+  do {
+    const status = await enclave.call('status', {}).catch(() => undefined)
+    if (status !== undefined) return status.phase === 'halted'
+    await sleep(WATCH_EVERY_MS)
+  } while (now() < untilMs)
+  return true
+}
+
+/** Of an enclave that is not a child of ours, before it is started anew. */
+export const SILENCE_MS_MAX = 5_000
 
 /** How long an image may take to be loaded. */
 export const RESTART_MS_MAX = 300_000

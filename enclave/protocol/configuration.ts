@@ -56,9 +56,14 @@ export function parseConfiguration(value: unknown): Configuration {
 const KEY_ARN =
   /^arn:aws(?:-cn|-us-gov)?:kms:([a-z]{2,8}(?:-[a-z]{2,16}){1,3}-[0-9]{1,2}):[0-9]{12}:key\/[A-Za-z0-9-]+$/
 
+/** The region of a key's full ARN; undefined for anything else, an alias among it. */
+export function regionOfKey(arn: string): string | undefined {
+  return KEY_ARN.exec(arn)?.[1]
+}
+
 /** Refuses CONFIG_INVALID for an alias, and for a region that is not the key's. */
 export function checkedTerms(terms: KeyReleaseTerms): KeyReleaseTerms {
-  const [, region] = KEY_ARN.exec(terms.keyId) ?? []
+  const region = regionOfKey(terms.keyId)
   if (region === undefined) refuse('CONFIG_INVALID', 'the full ARN of a KMS key as keyRelease.keyId', terms.keyId)
   if (region !== terms.region) refuse('CONFIG_INVALID', `keyRelease.region ${region}, as in the ARN`, terms.region)
   return terms

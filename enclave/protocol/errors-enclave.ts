@@ -352,7 +352,7 @@ export const ENCLAVE_ERRORS = {
     retry: 'never',
   },
   ATTESTATION_NONE: {
-    meaning: 'This enclave runs with development keys and has no attestation document.',
+    meaning: 'Nothing can vouch for this process: it has no NSM, not even that of a development machine.',
     action: 'Trust it no further than the machine it runs on.',
     retry: 'never',
   },

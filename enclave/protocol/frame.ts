@@ -133,6 +133,14 @@ export function decodeMessage(payload: Uint8Array): { encoding: Encoding; messag
   return { encoding: 'cbor', message: message as Message }
 }
 
+/**
+ * What a request is answered in, readable or not: whatever does not begin like a CBOR map is answered in JSON, which a
+ * client of the original form can read.
+ */
+export function encodingOf(payload: Uint8Array): Encoding {
+  return (payload[0] ?? 0) >> 5 === MAJOR_TYPE_MAP ? 'cbor' : 'json'
+}
+
 /** A message with exactly a `method` and its `params`. Refuses as decodeMessage does. */
 export function decodeRequest(payload: Uint8Array): Request {
   const { encoding, message } = decodeMessage(payload)

@@ -1,5 +1,6 @@
 /** The parameters of the replaced signer's `provision`, as the configuration that they mean. */
 import type { z } from 'zod'
+import { regionOfKey } from './configuration.ts'
 import { CodedError } from './errors.ts'
 import { parseSignerConfiguration, type SignerConfiguration } from './signer-configuration.ts'
 import { signerTerms } from './signer-methods.ts'
@@ -36,7 +37,11 @@ export function signerConfigurationOf(terms: Terms & KeyTerms): SignerConfigurat
   const place = { role: 'signer', chainId, broker, policy: policyOf(terms) }
   const { key_id: keyId, region, key_version: keyVersion } = terms
   if (keyId === undefined) return parseSignerConfiguration(place)
-  const keyRelease = { keyId, region: region ?? regionOf(keyId), keyVersion: keyVersion ?? KEY_VERSION_DEFAULT }
+  const keyRelease = {
+    keyId,
+    region: region ?? regionOfKey(keyId) ?? '',
+    keyVersion: keyVersion ?? KEY_VERSION_DEFAULT,
+  }
   return parseSignerConfiguration({ ...place, keyRelease })
 }
 
@@ -55,9 +60,4 @@ function policyOf(terms: Terms): { readonly [key: string]: unknown } {
     maxPriorityFeePerGasWei: terms.max_priority_fee_per_gas_wei ?? feeWei,
     gasMax: terms.gas_max ?? GAS_DEFAULT,
   }
-}
-
-/** arn:partition:kms:region:account:key/id. Anything else is refused when the ARN is judged. */
-function regionOf(keyId: string): string {
-  return keyId.split(':')[3] ?? ''
 }

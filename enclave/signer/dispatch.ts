@@ -3,7 +3,7 @@ import { getAddress } from 'viem/utils'
 import { type Soon, then } from '../keys/key-release.ts'
 import { encodeBase64 } from '../protocol/base64.ts'
 import { AssertionError, CodedError, refuse } from '../protocol/errors.ts'
-import { type Encoding, encodeMessage, type Message } from '../protocol/frame.ts'
+import { encodeMessage, encodingOf, type Message } from '../protocol/frame.ts'
 import { PROTOCOL_VERSION } from '../protocol/header.ts'
 import { type SignerConfiguration, signerConfigHash, signerPolicyHash } from '../protocol/signer-configuration.ts'
 import {
@@ -34,7 +34,6 @@ const methods: Methods = {
   sign_transaction: signTransactionOf,
 }
 
-const MAJOR_TYPE_MAP = 5
 const ISSUES_SHOWN_MAX = 3
 const NAME_SHOWN_MAX = 64
 
@@ -43,8 +42,7 @@ const NAME_SHOWN_MAX = 64
  * between a question to KMS and its answer nothing else may happen here.
  */
 export function answerSigner(signer: Signer, request: Uint8Array): Soon<Uint8Array> {
-  // Whatever does not begin like a CBOR map is answered in JSON, which every client can read.
-  let encoding: Encoding = (request[0] ?? 0) >> 5 === MAJOR_TYPE_MAP ? 'cbor' : 'json'
+  let encoding = encodingOf(request)
   const succeed = (result: unknown): Uint8Array => encodeMessage({ result: result as Message }, encoding)
   const fail = (error: unknown): Uint8Array => encodeMessage({ error: describe(signer, error) }, encoding)
   try {

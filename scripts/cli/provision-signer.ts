@@ -6,6 +6,7 @@ import type { HostConfig } from '../../host/config.ts'
 import { readIfThere, writeDurably } from '../../host/durable-file.ts'
 import { credentialsLent } from '../../host/key-release.ts'
 import { openSignerClient, type SignerClient } from '../../host/signer-client.ts'
+import { decoded } from '../kms/ciphertext.ts'
 import type { Answer } from './answer.ts'
 import type { ProvisionOptions } from './provision-options.ts'
 
@@ -66,8 +67,7 @@ async function ciphertextOf(
 function readCiphertext(path: string): string {
   const bytes = bytesOf(path)
   const text = bytes.toString('latin1').trim()
-  if (text.startsWith('{')) return stored(path, text)
-  return /^[A-Za-z0-9+/]+={0,2}$/.test(text) ? text : bytes.toString('base64')
+  return text.startsWith('{') ? stored(path, text) : Buffer.from(decoded(bytes)).toString('base64')
 }
 
 function stored(path: string, text: string): string {

@@ -1,4 +1,5 @@
 /** Names of AWS: of keys, of roles, and what a Nitro Enclave measures of the role of its parent. */
+import { regionOfKey } from '../../enclave/protocol/configuration.ts'
 import { refuse } from '../../enclave/protocol/errors.ts'
 import { extendedOnce } from './pcr.ts'
 
@@ -6,7 +7,6 @@ const PARTITION = 'arn:aws(?:-cn|-us-gov)?'
 const ACCOUNT = '[0-9]{12}'
 const ROLE_ARN = new RegExp(`^${PARTITION}:iam::${ACCOUNT}:role/[\\w+=,.@/-]{1,512}$`)
 const IDENTITY_ARN = new RegExp(`^${PARTITION}:iam::${ACCOUNT}:(?:role|user)/[\\w+=,.@/-]{1,512}$`)
-const KEY_ARN = new RegExp(`^${PARTITION}:kms:([a-z0-9-]{1,32}):${ACCOUNT}:key/[A-Za-z0-9-]{1,64}$`)
 /** A whole account: any of its identities that an IAM policy of the account lets in. */
 const ACCOUNT_PRINCIPAL = new RegExp(`^(?:${ACCOUNT}|${PARTITION}:iam::${ACCOUNT}:root)$`)
 
@@ -22,7 +22,7 @@ export function requireIdentityArn(text: string): string {
 
 /** The full ARN of a key, never an alias: whoever may change an alias would choose the key [N22]. Refuses CONFIG_INVALID. */
 export function requireKeyArn(text: string): string {
-  return KEY_ARN.test(text) ? text : refuse('CONFIG_INVALID', 'arn:aws:kms:REGION:ACCOUNT:key/ID', text)
+  return regionOfKey(text) !== undefined ? text : refuse('CONFIG_INVALID', 'arn:aws:kms:REGION:ACCOUNT:key/ID', text)
 }
 
 export function isRoleArn(text: string): boolean {

@@ -1,7 +1,9 @@
 /** The encryption context of a ledger's keys, as its enclave builds it from the configuration that is locked into it. */
+
+import { pcr16Of as lockedPcr } from '../../enclave/protocol/attestation/user-data.ts'
 import { type Configuration, configHash, lockedHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
 import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
-import { fromHexOr } from '../../enclave/protocol/ids.ts'
+import { toHex } from '../../enclave/protocol/ids.ts'
 import {
   parseSignerConfiguration,
   type SignerConfiguration,
@@ -10,7 +12,6 @@ import {
 } from '../../enclave/protocol/signer-configuration.ts'
 import { parseStrictJson } from '../../enclave/protocol/strict-json.ts'
 import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
-import { extendedOnce } from './pcr.ts'
 import type { ContextValues } from './policy.ts'
 
 const CONFIGURATION_BYTES_MAX = 65_536
@@ -65,7 +66,7 @@ export function contextOfHash(config: string, keyVersions: readonly string[]): C
 /** PCR16 of an enclave that was told this configuration: by the hash that is locked, its KMS key included. */
 export function pcr16Of(configuration: AnyConfiguration): string {
   const locked = configuration.role === 'signer' ? signerLockedHash(configuration) : lockedHash(configuration)
-  return extendedOnce(fromHexOr(locked) ?? new Uint8Array(0))
+  return toHex(lockedPcr(locked)).slice(2)
 }
 
 function requireKeyVersion(text: string): string {
