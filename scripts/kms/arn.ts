@@ -1,8 +1,9 @@
 /** Names of AWS: of keys, of roles, and what a Nitro Enclave measures of the role of its parent. */
+import { createHash } from 'node:crypto'
 import { regionOfKey } from '../../enclave/protocol/configuration.ts'
 import { refuse } from '../../enclave/protocol/errors.ts'
-import { extendedOnce } from './pcr.ts'
 
+const PCR_BYTES = 48
 const PARTITION = 'arn:aws(?:-cn|-us-gov)?'
 const ACCOUNT = '[0-9]{12}'
 const ROLE_ARN = new RegExp(`^${PARTITION}:iam::${ACCOUNT}:role/[\\w+=,.@/-]{1,512}$`)
@@ -33,7 +34,7 @@ export function isAccountPrincipal(text: string): boolean {
   return ACCOUNT_PRINCIPAL.test(text)
 }
 
-/** PCR3 of every enclave on an instance of this role, as 96 hex digits: by the ARN's ASCII. */
+/** PCR3 of every enclave on an instance of this role, as 96 hex digits: zeros extended once by the ARN's ASCII. */
 export function pcr3Of(roleArn: string): string {
-  return extendedOnce(Buffer.from(roleArn, 'ascii'))
+  return createHash('sha384').update(new Uint8Array(PCR_BYTES)).update(Buffer.from(roleArn, 'ascii')).digest('hex')
 }
