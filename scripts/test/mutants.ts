@@ -2,7 +2,7 @@
  * Takes the protections out one by one and shows that the test of each row then fails.
  *
  *   npm run test:mutants                        every row that has a mutant
- *   npm run test:mutants -- --row A7 --row S1   some rows
+ *   npm run test:mutants -- --row A7 --row S1   some rows, each with all of its mutants; --row A7-b is one of them
  *   npm run test:mutants -- --changed main      rows whose test, mutant or protected files differ from a git reference
  *
  * A row passes when its test passes on the sources as they are and fails, by an assertion, on the copy without the
@@ -24,7 +24,7 @@ type Result = { readonly mutant: Mutant; readonly verdict: Verdict }
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const JOBS_MAX = 4
-const WIDTHS = [6, 58, 62]
+const WIDTHS = [8, 57, 61]
 const STOPPED: Verdict = { kind: 'broken', why: 'the run was stopped before it' }
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
@@ -78,7 +78,7 @@ async function runAll(mutants: readonly Mutant[], jobs: number): Promise<Result[
       const copy = await copySources(pristine.folder)
       for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
         const verdict = await askOne(mutant, { copy, pristine, compiled })
-        say(`${mutant.row.padEnd(4)} ${wordsOf(verdict)}`)
+        say(`${mutant.name.padEnd(6)} ${wordsOf(verdict)}`)
         results.push({ mutant, verdict })
       }
       await copy.remove()
@@ -127,7 +127,7 @@ function report(results: readonly Result[]): number {
     colWidths: WIDTHS,
     wordWrap: true,
   })
-  for (const { mutant, verdict } of results) table.push([mutant.row, mutant.protection, wordsOf(verdict)])
+  for (const { mutant, verdict } of results) table.push([mutant.name, mutant.protection, wordsOf(verdict)])
   say(table.toString())
   const passed = results.filter(({ verdict }) => verdict.kind === 'killed').length
   say(lastLine({ passed, failed: results.length - passed, skipped: 0 }))

@@ -6,6 +6,8 @@ import { readMutants } from '../../scripts/test/mutants/patches.ts'
 const ROOT = join(import.meta.dirname, '..', '..')
 const PAGE = 'docs/THREAT_MODEL.md'
 const ROW_FORM = /^\| ([ASFGN]\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]*)\|$/
+/** A further protection of a row: `A7-b`. */
+const FURTHER_FORM = /^\| ([ASFGN]\d+-[b-z]) \| ([^|]+) \| ([^|]+) \|$/
 const LINK_FORM = /^\[[^\]]+\]\(\.\.\/([^)]+)\)$/
 const REASON_FORM = /^(not built|no test|no mutant): \S+/
 
@@ -26,6 +28,16 @@ function readRows(): Row[] {
   })
 }
 
+type Further = { readonly name: string; readonly protection: string; readonly mutant: string }
+
+function readFurther(): Further[] {
+  const lines = readFileSync(join(ROOT, PAGE), 'utf8').split('\n')
+  return lines.flatMap((line) => {
+    const [, name, protection, mutant] = FURTHER_FORM.exec(line) ?? []
+    return name === undefined ? [] : [{ name, protection: cell(protection), mutant: linked(cell(mutant)) }]
+  })
+}
+
 function cell(text: string | undefined): string {
   return (text ?? '').trim()
 }
@@ -36,7 +48,7 @@ function linked(text: string): string {
 
 describe('the tables of the threat model', () => {
   const rows = readRows()
-  const mutants = new Map(readMutants(ROOT).map((mutant) => [mutant.row, mutant]))
+  const mutants = new Map(readMutants(ROOT).map((mutant) => [mutant.name, mutant]))
   const built = rows.filter(({ test }) => !REASON_FORM.test(test))
 
   it('name every row of the catalogue, each once', () => {
@@ -64,6 +76,13 @@ describe('the tables of the threat model', () => {
     }
   })
 
+  it('link every further mutant of a row, and give its protection in its own words', () => {
+    const expected = [...mutants.values()]
+      .filter(({ name, row }) => name !== row)
+      .map(({ name, protection, patch }) => ({ name, protection, mutant: patch }))
+    assert.deepEqual(readFurther(), expected)
+  })
+
   it('leave no test and no mutant without its row', () => {
     const known = new Set(built.map(({ row }) => row.toLowerCase()))
     const files = readdirSync(join(ROOT, 'test/attacks')).flatMap(
@@ -74,7 +93,7 @@ describe('the tables of the threat model', () => {
       [],
       'tests without a row',
     )
-    const patched = [...mutants.keys()].map((row) => row.toLowerCase())
+    const patched = [...mutants.values()].map(({ row }) => row.toLowerCase())
     assert.deepEqual(
       patched.filter((row) => !known.has(row)),
       [],

@@ -14,15 +14,20 @@ const SHARED = [
   'scripts/test/mutants',
 ]
 
-/** Throws for a row without a mutant and for a reference that git does not know. */
+/** Throws for a row without a mutant and for a reference that git does not know. A row means all of its mutants. */
 export function choose(root: string, mutants: readonly Mutant[], { rows, changedSince }: Wanted): readonly Mutant[] {
-  const unknown = rows.filter((row) => !mutants.some((mutant) => mutant.row === row))
+  const unknown = rows.filter((row) => !mutants.some((mutant) => isCalled(mutant, row)))
   if (unknown.length > 0) throw new Error(`no mutant is called ${unknown.join(', ')}`)
-  if (rows.length > 0) return mutants.filter(({ row }) => rows.includes(row))
+  if (rows.length > 0) return mutants.filter((mutant) => rows.some((row) => isCalled(mutant, row)))
   if (changedSince === undefined) return mutants
   const changed = changedPaths(root, changedSince)
   if (changed.some((path) => SHARED.some((shared) => path.startsWith(shared)))) return mutants
   return mutants.filter(({ patch, test, files }) => [patch, test, ...files].some((path) => changed.includes(path)))
+}
+
+/** `A7` is all of the row, `A7-B` one of them. */
+function isCalled({ name, row }: Mutant, wanted: string): boolean {
+  return row === wanted || name.toUpperCase() === wanted
 }
 
 function changedPaths(root: string, since: string): readonly string[] {

@@ -1,4 +1,7 @@
-/** The mutants: one patch for each row of docs/THREAT_MODEL.md that takes one protection out of the sources. */
+/**
+ * The mutants: patches that take one protection each out of the sources. Every row of docs/THREAT_MODEL.md has one of its
+ * own name, and may have more, by letters: `a7.patch`, `a7-b.patch`. All of a row are shown to the row's one test.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -6,7 +9,8 @@ export const ATTACKS = 'test/attacks'
 export const PATCHES = join(ATTACKS, 'mutants')
 
 export type Mutant = {
-  /** As the threat model names it: `A7`. */
+  /** As the threat model names them: `A7`, and `A7-b` for a further protection of the row. */
+  readonly name: string
   readonly row: string
   /** One sentence, from the head of the patch. */
   readonly protection: string
@@ -17,33 +21,30 @@ export type Mutant = {
   readonly files: readonly string[]
 }
 
-const PATCH_FORM = /^([a-z])(\d+)\.patch$/
+const PATCH_FORM = /^([a-z]\d+)(-[b-z])?\.patch$/
 const PATCHES_MAX = 500
 
 /** Every mutant under `root`, in the order of the rows. Throws on a file that is no patch or says nothing. */
 export function readMutants(root: string): Mutant[] {
-  const names = readdirSync(join(root, PATCHES)).sort(byRow)
+  const names = readdirSync(join(root, PATCHES))
   if (names.length > PATCHES_MAX) throw new Error(`expected at most ${PATCHES_MAX} patches, got ${names.length}`)
-  return names.map((name) => readMutant(root, name))
+  return names.map((name) => readMutant(root, name)).sort(byName)
 }
 
-function readMutant(root: string, name: string): Mutant {
-  const [, letter = '', number = ''] = PATCH_FORM.exec(name) ?? []
-  if (letter === '') throw new Error(`${PATCHES}/${name}: expected a name like a7.patch`)
-  const patch = join(PATCHES, name)
+function readMutant(root: string, file: string): Mutant {
+  const [, row = '', further = ''] = PATCH_FORM.exec(file) ?? []
+  if (row === '') throw new Error(`${PATCHES}/${file}: expected a name like a7.patch or a7-b.patch`)
+  const patch = join(PATCHES, file)
   const text = readFileSync(join(root, patch), 'utf8')
   const protection = text.slice(0, text.search(/^--- /m)).replace(/\s+/g, ' ').trim()
   const files = [...text.matchAll(/^\+\+\+ b\/(\S+)$/gm)].map(([, path = '']) => path)
   if (protection === '' || files.length === 0)
     throw new Error(`${patch}: expected a sentence, then a unified diff with a/ and b/ in front of its paths`)
-  return { row: `${letter.toUpperCase()}${number}`, protection, patch, test: testOf(name), files }
+  const test = join(ATTACKS, `${row}.test.ts`)
+  return { name: `${row.toUpperCase()}${further}`, row: row.toUpperCase(), protection, patch, test, files }
 }
 
-function testOf(name: string): string {
-  return join(ATTACKS, name.replace('.patch', '.test.ts'))
-}
-
-/** A2 before A10, and A before F. */
-function byRow(left: string, right: string): number {
-  return left.localeCompare(right, 'en', { numeric: true })
+/** A2 before A10, A7 before A7-b, and A before F. */
+function byName(left: Mutant, right: Mutant): number {
+  return left.name.localeCompare(right.name, 'en', { numeric: true })
 }
