@@ -48,6 +48,9 @@ function structOf(ledger: Ledger, reporter: Address, rseq: number, said: Omit<Ba
   return creditStruct(credit)
 }
 
+/** The one after it is the last that is counted exactly. */
+const RSEQ_MAX = Number.MAX_SAFE_INTEGER - 1
+
 /** The reporter's next `count` numbers are used up, for ever. */
 function advance(replay: Replay, ledger: Ledger, reporter: Address, rseq: number, count: number): ReporterUse {
   const named = reporterOf(ledger, reporter) !== undefined
@@ -55,6 +58,8 @@ function advance(replay: Replay, ledger: Ledger, reporter: Address, rseq: number
   const use = ledger.reporters.get(reporter) ?? { nextSeq: 1, creditedWei: 0n, window: newWindow() }
   ledger.reporters.set(reporter, use)
   demandNext(replay, `rseq of ${reporter}`, use.nextSeq - 1, rseq)
+  const last = rseq + count - 1
+  demand(replay, last <= RSEQ_MAX, 'COUNTER_ORDER', `rseq of ${reporter}`, `at most ${RSEQ_MAX}`, last)
   use.nextSeq = rseq + count
   return use
 }

@@ -2,7 +2,7 @@
 import type { Body } from '../protocol/entry.ts'
 import type { Address, Hash } from '../protocol/ids.ts'
 import { fromHex, isAddress, toHash, ZERO_ADDRESS } from '../protocol/ids.ts'
-import { addWei, type Wei, ZERO_WEI } from '../protocol/money.ts'
+import { addWei, LEDGER_WEI_LIMIT, type Wei, ZERO_WEI } from '../protocol/money.ts'
 import { policyHash } from '../protocol/policy.ts'
 import { nextJournalHead } from './journal.ts'
 import { ripenRecipient } from './recipient.ts'
@@ -93,6 +93,7 @@ function takeSigned(state: State, use: ReporterUse, body: SignedCredit): void {
 }
 
 function countCredit(state: State, use: CreditUse, amountWei: Wei): void {
+  demand(use.creditedWei + amountWei < LEDGER_WEI_LIMIT, 'less than 2^127 wei of one source')
   use.creditedWei = addWei(use.creditedWei, amountWei)
   spend(use.window, state.at, state.policy.windowSeconds, amountWei)
 }
@@ -149,7 +150,7 @@ export function applyRefuse(state: State, body: Body<'refuse'>): void {
 
 function advanceJournal(state: State, line: number, hash: Hash): void {
   demandWholeGenesis(state)
-  demand(line === state.journalSize, `journal line ${state.journalSize}`)
+  demand(line === state.journalSize && Number.isSafeInteger(line + 1), `journal line ${state.journalSize}`)
   state.journalHead = nextJournalHead(state.journalHead, fromHex(hash))
   state.journalSize++
 }

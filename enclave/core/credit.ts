@@ -19,6 +19,14 @@ export type VerifiedCredit = { readonly credit: Credit; readonly signature: Hex;
 
 export type CreditsTaken = { readonly outcomes: readonly CreditOutcome[]; readonly entries: readonly Uint8Array[] }
 
+/** A reporter's last number: the one after it is still counted exactly. */
+const RSEQ_MAX = Number.MAX_SAFE_INTEGER - 1
+
+/** Refuses SEQUENCE_SPENT. Before the first change: a call that stops half way would leave a hole in the log. */
+function checkNumber(last: number): void {
+  if (last > RSEQ_MAX) refuse('SEQUENCE_SPENT', `a number up to ${RSEQ_MAX}`, last)
+}
+
 /** Refuses REPORTER_UNKNOWN: default deny. */
 export function reporterOf({ policy }: State, reporter: Address): Reporter {
   const known = policy.reporters.find(({ address }) => address === reporter)
@@ -32,7 +40,10 @@ export function useOf(state: State, reporter: Address): ReporterUse {
 
 /** Takes single credits in the order given; all refusals of the call come before the first change. */
 export function takeCredits(state: State, credits: readonly VerifiedCredit[], nowSeconds: number): CreditsTaken {
-  for (const { credit } of credits) reporterOf(state, credit.reporter)
+  for (const { credit } of credits) {
+    reporterOf(state, credit.reporter)
+    checkNumber(credit.rseq)
+  }
   const entries: Uint8Array[] = []
   const outcomes = credits.map((verified) => takeCredit(state, verified, nowSeconds, entries))
   return { outcomes, entries }
@@ -127,11 +138,12 @@ const BATCH_BYTES_MAX = 1_000_000
 
 /**
  * Takes a whole batch or nothing, so that the log always holds what its one signature covers. Refuses REPORTER_UNKNOWN,
- * BATCH_INVALID, SIGNATURE_EXPIRED.
+ * BATCH_INVALID, SIGNATURE_EXPIRED, SEQUENCE_SPENT.
  */
 export function takeBatch(state: State, batch: VerifiedBatch, nowSeconds: number): BatchTaken {
   const { reporter, firstSeq, credits } = batch
   reporterOf(state, reporter)
+  checkNumber(firstSeq + credits.length - 1)
   const { nextSeq } = useOf(state, reporter)
   if (firstSeq + credits.length <= nextSeq) return { kind: 'known' }
   if (firstSeq > nextSeq) return { kind: 'gap', expected: nextSeq }
@@ -191,7 +203,7 @@ export function decideSkip(
 ): Body<'refuse'> {
   reporterOf(state, skip.reporter)
   checkNext('fromSeq', useOf(state, skip.reporter).nextSeq - 1, skip.fromSeq)
-  if (skip.toSeq < skip.fromSeq || skip.toSeq >= Number.MAX_SAFE_INTEGER)
-    refuse('COUNTER_MISMATCH', `a toSeq from ${skip.fromSeq}`, skip.toSeq)
+  if (skip.toSeq < skip.fromSeq) refuse('COUNTER_MISMATCH', `a toSeq from ${skip.fromSeq}`, skip.toSeq)
+  checkNumber(skip.toSeq)
   return { source: 'skipped', ...skip }
 }

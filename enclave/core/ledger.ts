@@ -2,7 +2,7 @@
 import { DEPTH_GENESIS } from '../protocol/balance-tree.ts'
 import type { Body, Entry, EntryType } from '../protocol/entry.ts'
 import { decodeEntry, encodeEntry } from '../protocol/entry.ts'
-import { assert } from '../protocol/errors.ts'
+import { AssertionError, assert } from '../protocol/errors.ts'
 import { PROTOCOL_VERSION } from '../protocol/header.ts'
 import { leafHash } from '../protocol/log-tree.ts'
 import { ENTRY_BYTES_MAX } from '../protocol/tlog.ts'
@@ -21,9 +21,21 @@ export function write<T extends EntryType>(state: State, type: T, body: Body<T>,
   const entry = { v: PROTOCOL_VERSION, i: state.log.size, at, type, body } as Entry
   const bytes = encodeEntry(entry)
   assert(bytes.length <= ENTRY_BYTES_MAX, 'an entry fits its 16-bit length')
-  apply(state, entry)
+  applyOwn(state, entry)
   append(state, bytes)
   return bytes
+}
+
+/**
+ * An entry that we decided must follow from the state. Answered as a refusal, it would leave entries that were applied and
+ * never released: a log with a hole, which nobody can load or rebuild from. So it is a bug of ours, and ends this boot.
+ */
+function applyOwn(state: State, entry: Entry): void {
+  try {
+    apply(state, entry)
+  } catch (error) {
+    throw new AssertionError('an entry of ours follows from the state', { cause: error })
+  }
 }
 
 /** The first entry of a ledger. */

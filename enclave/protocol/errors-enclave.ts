@@ -337,8 +337,8 @@ export const ENCLAVE_ERRORS = {
     retry: 'never',
   },
   SEQUENCE_SPENT: {
-    meaning: 'A sequence, epoch or payout number has reached its maximum.',
-    action: 'Open another ledger.',
+    meaning: "A sequence, epoch, payout number or reporter's number has reached its maximum.",
+    action: 'Open another ledger; where it is a reporter, let the policy name another key for it.',
     retry: 'never',
   },
   BITMAP_INVALID: {

@@ -181,6 +181,26 @@ describe('signed credits', () => {
     expect(balanceOf(boot, 'orch-0')).to.equal(3n * ETHER_WEI)
   })
 
+  it('are refused whole past the last number, so that no call stops half way and leaves a hole in the log', () => {
+    const last = Number.MAX_SAFE_INTEGER - 1
+    const { world, boot, by } = aLedger()
+    expect(refusalOf(() => boot.call('skip_sequence', by.skip(FIRST, 1, last + 1)))).to.equal('SEQUENCE_SPENT')
+    boot.store('skip_sequence', by.skip(FIRST, 1, last - 2))
+    const past = [
+      () => boot.call('credit_signed', { credits: [by.credit(FIRST, last - 1), by.credit(FIRST, last + 1)] }),
+      () => boot.call('credit_batch', by.batch(FIRST, last - 1, [{}, {}, {}])),
+      () => boot.call('credit_batch', by.batch(FIRST, last + 1, Array(100).fill({}))),
+    ]
+    for (const attempt of past) expect(refusalOf(attempt)).to.equal('SEQUENCE_SPENT')
+    expect(boot.ledger.logSize).to.equal(boot.entries.length)
+    expect(boot.store('credit_batch', by.batch(FIRST, last - 1, [{}, {}])).nextSeq).to.equal(last + 1)
+    expect(balanceOf(boot, 'orch-0')).to.equal(2n * ETHER_WEI)
+    audited(boot.entries)
+    const again = world.provisioned()
+    again.load(boot, { head: boot.ledger.head, epoch: 1, bitmap: null })
+    expect(again.call('reporter', { reporter: FIRST.address }).nextSeq).to.equal(last + 1)
+  })
+
   it('survive a reload with their counters and windows', () => {
     const { world, boot, by } = aLedger({ windowSeconds: 3_600 })
     boot.store('credit_batch', by.batch(FIRST, 1, [{}, {}]))

@@ -2,8 +2,9 @@
 import { expect } from 'chai'
 import { answer } from '../../enclave/dispatch.ts'
 import { encodeCbor } from '../../enclave/protocol/cbor.ts'
-import { decodeEntry } from '../../enclave/protocol/entry.ts'
+import { decodeEntry, encodeEntry } from '../../enclave/protocol/entry.ts'
 import { decodeMessage, FRAME_BYTES_MAX } from '../../enclave/protocol/frame.ts'
+import { PROTOCOL_VERSION } from '../../enclave/protocol/header.ts'
 import { ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import { wei } from '../../enclave/protocol/money.ts'
 import { Sealer } from '../../enclave/seal/sealer.ts'
@@ -182,6 +183,26 @@ describe('numbers at their ends', () => {
     expect(refusalOf(() => boot.prepare({ mode: 'bare' }))).to.equal('SEQUENCE_SPENT')
   })
 
+  it('of a log that nobody wrote are refused one by one when it is to be rebuilt from', () => {
+    const world = aWorld()
+    const { entries } = world.begun()
+    const most = wei(2n ** 127n - 1n)
+    const journal = { source: 'journal', account: 1, id: 'orch-0', hash: ZERO_HASH, amount: '1', reason: '' } as const
+    const credit = (line: number) => ({ type: 'credit', body: { ...journal, line, wei: most } }) as const
+    const adjust = (line: number) => ({ type: 'adjust', body: { ...journal, line, delta: -most } }) as const
+    const rebuilt = (...made: readonly (ReturnType<typeof credit> | ReturnType<typeof adjust>)[]) => {
+      const boot = world.provisioned()
+      const log = made.map((entry, at) =>
+        encodeEntry({ v: PROTOCOL_VERSION, i: entries.length + at, at: world.nowSeconds, ...entry }),
+      )
+      return () => boot.call('rebuild', { entries: [...entries, ...log], more: true })
+    }
+    expect(rebuilt(credit(0), adjust(1))()).to.deep.equal({ more: true, records: entries.length + 2 })
+    // One source that brings more in all than the ledger holds at any time: no policy lets it.
+    expect(refusalOf(rebuilt(credit(0), adjust(1), credit(2)))).to.equal('STATE_MISMATCH')
+    expect(refusalOf(rebuilt(credit(0), adjust(0)))).to.equal('STATE_MISMATCH')
+  })
+
   it('begin a ledger that can be read again under a clock before 1970', () => {
     const world = aWorld()
     world.nowSeconds = -5
@@ -198,6 +219,15 @@ describe('what policy and sealing must not let through', () => {
     const { anchor, broker } = aPolicy()
     for (const treasuryOwner of [anchor, broker])
       expect(refusalOf(() => aWorld({ policy: aPolicy({ treasuryOwner }) }).begun())).to.equal('RECIPIENT_MISMATCH')
+  })
+
+  it('signs nothing more once an entry of its own does not follow, since the log would have a hole', () => {
+    const boot = credited(aWorld())
+    const state = boot.instance.state as { genesisLeft: { roster: number } }
+    state.genesisLeft.roster = 1
+    expect(refusalOf(() => boot.offer(aLine('orch-0', '1')))).to.equal('INTERNAL')
+    const again = { skip: [], round: ROUND, fees: FEES, accountNonce: 0 }
+    expect(refusalOf(() => boot.call('resign_commit', again))).to.equal('PHASE_FORBIDS')
   })
 
   it('signs nothing more once an applied entry could not be sealed', () => {

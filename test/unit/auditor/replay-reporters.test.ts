@@ -252,6 +252,12 @@ describe('auditor: refused credits and skipped numbers', () => {
     refuses(log.with('credit', aCredit({ rseq: 5 })), NEXT + 1, 'COUNTER_ORDER')
   })
 
+  it('counts up to the last number that has an exact successor, and no further', () => {
+    const last = Number.MAX_SAFE_INTEGER - 1
+    assert.equal(firstFinding(aGovernedLog().with('refuse', aSkip(1, last))), 'clean')
+    refuses(aGovernedLog().with('refuse', aSkip(1, last + 1)), NEXT, 'COUNTER_ORDER')
+  })
+
   it('refuses a skip that a stranger signed, that begins elsewhere, or that ends before it begins', () => {
     const log = aGovernedLog()
     refuses(log.with('refuse', aSkip(1, 5, STRANGER)), NEXT, 'SIGNATURE_WRONG')
