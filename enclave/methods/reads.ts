@@ -3,7 +3,7 @@
 import { rootOf } from '../core/log-frontier.ts'
 import { acknowledge, firstUnacknowledged, outputs as keptOutputs } from '../core/outbox.ts'
 import { dueTotal } from '../core/payout.ts'
-import { RECIPIENT_CHANGE_SECONDS, RECIPIENT_CHANGE_SEQUENCES } from '../core/recipient.ts'
+import { RECIPIENT_CHANGE_SECONDS, RECIPIENT_CHANGE_SEQUENCES, recipientAt } from '../core/recipient.ts'
 import { accountOf } from '../core/register.ts'
 import { balanceWei, type State } from '../core/state.ts'
 import { type Instance, keysOf, nowSeconds, stateOf } from '../instance.ts'
@@ -111,11 +111,14 @@ export function auditCheckpoint(
 }
 
 export function balance(instance: Instance, params: ParsedParams<'balance'>): MethodResults['balance'] {
-  const account = accountOf(stateOf(instance), params.orchestrator_id)
-  const { pending } = account
+  const state = stateOf(instance)
+  const account = accountOf(state, params.orchestrator_id)
+  // The one whom a payout of now would go to, and who has to sign the next change: the log may not say so yet.
+  const recipient = recipientAt(state, account, Math.max(state.at, nowSeconds(instance)))
+  const pending = recipient === account.recipient ? account.pending : null
   return {
     orchestrator_id: account.id,
-    recipient: account.recipient === ZERO_ADDRESS ? null : account.recipient,
+    recipient: recipient === ZERO_ADDRESS ? null : recipient,
     balance_wei: balanceWei(account),
     reserved_wei: account.reservedWei,
     credited_wei: account.creditedWei,

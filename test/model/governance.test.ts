@@ -102,6 +102,9 @@ describe('registrations', () => {
       ALICE.address,
     )
     while (boot.ledger.sequence < CHANGE_SEQUENCES) boot.confirm(boot.prepare({ mode: 'bare' }).sequence, null)
+    // Before any payout has carried it out: whoever changes it again has to know whom to ask.
+    const waited = boot.call('balance', { orchestrator_id: 'orch-new' })
+    expect(waited).to.deep.include({ recipient: BOB.address, pending_recipient: null })
     boot.offer(aLine('orch-new', '1'))
     expect(payAll(boot).commit.payouts[0].recipient).to.equal(BOB.address)
     expect(recipientOf(boot, 'orch-new')).to.equal(BOB.address)
