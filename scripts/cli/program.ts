@@ -49,7 +49,7 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
   const run: Run = { terminal, exitCode: EXIT_OK }
   const json = words.includes('--json')
   try {
-    await describe(run).parseAsync([...words], { from: 'user' })
+    await newProgram(run).parseAsync([...words], { from: 'user' })
     return run.exitCode
   } catch (error) {
     if (error instanceof CommanderError) return answerWords(error, terminal)
@@ -69,7 +69,8 @@ function answerWords({ code, message }: CommanderError, { err }: Terminal): numb
   return EXIT_USAGE
 }
 
-function describe(run: Run): Command {
+/** Every word of the command line, before anything is typed. */
+export function newProgram(run: Run): Command {
   const program = new Command('anchorhold')
     .description('Payouts from an enclave that nobody can roll back: run it, look at it, steer it.')
     .exitOverride()
