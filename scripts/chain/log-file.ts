@@ -12,8 +12,6 @@ import { ChainRecord } from './records.ts'
 
 export const LOG_FILE = 'chain.log'
 
-/** A record beyond this is refused: no single request is larger (server.ts). */
-export const RECORD_BYTES_MAX = 16 * 1024 * 1024
 const CHECK_CHARACTERS = 16
 const FIRST_CHECK = '0'.repeat(CHECK_CHARACTERS)
 const NEWLINE = 0x0a

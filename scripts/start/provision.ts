@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { CodedError } from '../../enclave/protocol/errors.ts'
 import { type Address, isAddress, toAddress, ZERO_ADDRESS } from '../../enclave/protocol/ids.ts'
-import { type Wei, wei } from '../../enclave/protocol/money.ts'
+import { wei } from '../../enclave/protocol/money.ts'
 import { readKeyFile } from '../../host/boot.ts'
 import type { AnchorFacts } from '../../host/chain.ts'
 import { openChain } from '../../host/chain.ts'
@@ -85,10 +85,6 @@ export function readFacts(url: string, deployment: Deployment, authority: Addres
 
 /** What the treasury owner holds of the embedded chain's own money. */
 export const TREASURY_OWNER: Address = lower(devAccount(DEV_ACCOUNTS.treasuryOwner).address)
-
-export function missingWei(neededWei: Wei, thereWei: Wei): Wei {
-  return wei(neededWei > thereWei ? neededWei - thereWei : 0n)
-}
 
 function placeOf(deployment: Deployment) {
   return {

@@ -12,7 +12,9 @@ const TEST_WORDS = new Set(['it', 'specify'])
 const EMPTY_TITLE =
   /^(it )?(should )?(just )?works?( (fine|correctly|as expected))?$|^tests? ?\d*$|^(basic|simple|sanity)( test)?$/i
 const PRODUCTION = /^(enclave|queues|workers|host|api|auditor|reporter)\/.*\.ts$/
-const STARTED_BY_NAME = /(^|\/)main\.ts$|\.d\.ts$/
+const HELPER = /^test\/.*(?<!\.test)\.ts$/
+/** Programs that people or a package start by their path, and declarations. */
+const STARTED_BY_NAME = /(^|\/)(main|make-[a-z]+)\.ts$|^test\/mocha\/|\.d\.ts$/
 
 /** Test titles (suites and test joined) that occur twice in the repository, and titles that say nothing. */
 export function findTitleFaults(tests: readonly Source[]): Fault[] {
@@ -26,12 +28,20 @@ export function findTitleFaults(tests: readonly Source[]): Fault[] {
   })
 }
 
-/** Production modules that no other file outside test/ names: code that only tests reach is dead code. */
+/** Production modules that no other file outside test/ names, since code that only tests reach is dead; helpers that no test does. */
 export function findDeadFiles(sources: readonly Source[]): Fault[] {
-  const named = new Set(sources.filter(({ path }) => !path.startsWith('test/')).flatMap(namesIn))
-  return sources
-    .filter(({ path }) => PRODUCTION.test(path) && !STARTED_BY_NAME.test(path))
-    .filter(({ path }) => !named.has(basename(path)))
+  const [tests, others] = [sources.filter(isTest), sources.filter((source) => !isTest(source))]
+  return [...unnamed(PRODUCTION, others, others), ...unnamed(HELPER, tests, sources)]
+}
+
+function isTest({ path }: Source): boolean {
+  return path.startsWith('test/')
+}
+
+function unnamed(form: RegExp, among: readonly Source[], by: readonly Source[]): Fault[] {
+  const named = new Set(by.flatMap(namesIn))
+  return among
+    .filter(({ path }) => form.test(path) && !STARTED_BY_NAME.test(path) && !named.has(basename(path)))
     .map((source) => faultAt(source, 0, 'dead-file', source.path))
 }
 

@@ -33,6 +33,7 @@ const PLANTS: readonly (readonly [rule: string, path: string, text: string])[] =
   ['barrel', 'host/index.ts', 'export const a = 1'],
   ['emoji', 'docs/GLOSSARY.md', 'done \u{1F680}'],
   ['dead-file', 'host/unused.ts', 'export const a = 1'],
+  ['dead-file', 'test/e2e/unused.ts', 'export const a = 1'],
 ]
 
 /** Near misses: the same words where they are allowed. */

@@ -17,7 +17,7 @@ import {
   type Signer,
   signedFor,
 } from '../builders/governors.ts'
-import type { Fields, Value } from './mutations.ts'
+import type { Fields } from './mutations.ts'
 
 const PEOPLE = ['recipient 1', 'recipient 2', 'recipient 3'].map(aSigner)
 const STRANGER = aSigner('stranger')
@@ -199,11 +199,6 @@ class Draft {
 function approvalFor(state: State, sign: ReturnType<typeof signedFor>, admins: readonly Signer[], epoch: number) {
   const { logKey, config, imageDigest } = state
   return sign.approval({ epoch, newAuthority: STRANGER.address, logKey, config, imageDigest }, [...admins])
-}
-
-/** An approval beside a load: for keys that the log does not have. */
-export function anApproval(dice: Dice, state: State, ledger: Ledger): Value {
-  return approvalFor(state, signedFor(ledger), QUORUM, state.epoch + dice.below(3)) as unknown as Value
 }
 
 function aHash(byte: number): Hash {

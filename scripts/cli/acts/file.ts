@@ -30,7 +30,6 @@ const ActSchema = z.strictObject({
     .max(SIGNATURES_MAX),
 })
 export type ActFile = z.infer<typeof ActSchema>
-export type SignatureBy = ActFile['signatures'][number]
 
 /** A file that was read and holds together. */
 export type Act = {

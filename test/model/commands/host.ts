@@ -1,7 +1,7 @@
 /** Everything that the host of a model run has: boots and clones, every record, every signed call, and the anchor. */
-import { accounts, summary } from '../../../auditor/replay.ts'
+import { accounts } from '../../../auditor/replay.ts'
 import type { Genesis } from '../../../enclave/protocol/configuration.ts'
-import { type Hash, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
+import type { Hash } from '../../../enclave/protocol/ids.ts'
 import { bitmapHash, FEES, World } from '../../builders/boot.ts'
 import { Anchor, type Committed } from './anchor.ts'
 import { Player, type Stored } from './player.ts'
@@ -94,13 +94,4 @@ export class Host {
     const place = last === undefined ? undefined : this.committed.get(last.next)
     return place ?? { records: this.chains[0] as Stored[], count: 1 }
   }
-}
-
-/** The unlanded header at the end of a player's log, if there is one. */
-export function unlandedHash(player: Player): Hash | undefined {
-  return player.replay.ledger?.unlanded?.hash
-}
-
-export function headOf(player: Player): Hash {
-  return summary(player.replay).ledger?.head ?? ZERO_HASH
 }

@@ -1,7 +1,6 @@
 /** What becomes of an unlanded commit: confirmed, signed again, or given up together with the enclave. */
 import type { Unlanded } from '../../../enclave/core/state.ts'
 import { bitmapHash } from '../../builders/boot.ts'
-import { ask } from '../boot.ts'
 import { type ChainState, nonceOf } from '../chain/state.ts'
 import type { Boot, World } from '../scene.ts'
 import { count } from '../world.ts'
@@ -67,10 +66,4 @@ export function resign(world: World, boot: Boot, { payouts }: Unlanded, view: Ch
     maxFeeWei: fees.maxFeeWei,
   })
   submit(world, boot.commit)
-}
-
-/** Asks for the newest checkpoint, as a publisher does. */
-export function askCheckpoint(world: World, boot: Boot): void {
-  const { chainId, anchor } = world.configuration
-  ask(world, boot, 'audit_checkpoint', { chain_id: chainId, contract_address: anchor })
 }
