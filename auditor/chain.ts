@@ -1,5 +1,4 @@
 /** Asks an RPC endpoint for everything that chain-facts.ts names. Reads only. */
-
 import type { GetLogsReturnType, PublicClient } from 'viem'
 import { createPublicClient, decodeFunctionData, hexToBytes, http, parseAbi } from 'viem'
 import { ANCHOR_ABI } from '../enclave/protocol/anchor-abi.ts'

@@ -1,5 +1,4 @@
 /** What an operator asks first: where everything stands, what is wrong, and how to put it right. Reads only. */
-
 import { stat } from 'node:fs/promises'
 import { z } from 'zod'
 import type { Address } from '../enclave/protocol/ids.ts'

@@ -27,9 +27,11 @@ import {
   TICK_EVERY_MS,
 } from './options.ts'
 
+/** Resolves to whether Redis took the ring. It never throws, and gives a Redis that is away up at once: the tick makes up for a lost ring. */
+export type Ring = (stage: Stage) => Promise<boolean>
+
 export type Doorbell = {
-  /** Resolves to whether Redis took the ring. It never throws, and gives a Redis that is away up at once: the tick makes up for a lost ring. */
-  ring(stage: Stage): Promise<boolean>
+  readonly ring: Ring
   /** Puts back the ticks and limits of these stages now, and again every REASSERT_EVERY_MS and on each reconnect. */
   keepTicking(stages: readonly Stage[]): Promise<boolean>
   close(): Promise<void>

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { setTimeout as sleep } from 'node:timers/promises'
 /** Starts the stages named on the command line and drains them on SIGTERM. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { CodedError } from '../enclave/protocol/errors.ts'
 import { loadHostConfig } from '../host/config.ts'

@@ -2,14 +2,13 @@
  * One stage as a BullMQ worker: a job says "look", the stage looks until there is nothing left or its slice of time ends,
  * and then rings itself. Failures are paced by a breaker; the next tick is the retry.
  */
-
 import { UnrecoverableError, Worker } from 'bullmq'
 import { ConsecutiveBreaker, circuitBreaker, handleWhen, isBrokenCircuitError } from 'cockatiel'
 import { isCoded } from '../enclave/protocol/errors.ts'
 import type { Context } from '../host/context.ts'
 import { shownError } from '../host/log.ts'
 import { connectRedis } from '../queues/connection.ts'
-import type { Doorbell } from '../queues/doorbell.ts'
+import type { Doorbell, Ring } from '../queues/doorbell.ts'
 import { parseDrainJob } from '../queues/jobs.ts'
 import { QUEUE_OF_STAGE, type Stage } from '../queues/names.ts'
 import { workerOptions } from '../queues/options.ts'
@@ -27,7 +26,7 @@ const BREAK_MS = 2_000
 export type RunningStage = { close(): Promise<void> }
 type Look = { run(): Promise<'again' | 'idle'>; close(): Promise<unknown> }
 
-const OPENERS: { readonly [S in Stage]: (context: Context, ring: Doorbell['ring']) => Look } = {
+const OPENERS: { readonly [S in Stage]: (context: Context, ring: Ring) => Look } = {
   ingest: openIngest,
   prepare: openPrepare,
   broadcast: openBroadcast,

@@ -1,5 +1,4 @@
 /** One measured figure beside its bound: what the same work costs at least, or what it replaces, in the same run. */
-
 import { ownMs } from './clock.ts'
 
 export type Target = {

@@ -8,10 +8,8 @@ import type { Context } from '../../host/context.ts'
 import { type Batch, type JournalReader, openJournal, type Seek } from '../../host/journal.ts'
 import { indexFile } from '../../host/journal-index.ts'
 import { storeReceipts } from '../../host/receipts.ts'
-import type { Stage } from '../../queues/names.ts'
+import type { Ring } from '../../queues/doorbell.ts'
 import { BATCH_LINES_MAX, nextBatchLines, planIngest } from './plan.ts'
-
-export type Ring = (stage: Stage) => Promise<boolean>
 
 /** One look at the journal. Resolves to whether there may be more to do at once. */
 export function openIngest(context: Context, ring: Ring) {

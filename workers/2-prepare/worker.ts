@@ -8,10 +8,8 @@ import { PAYOUTS_PER_COMMIT_MAX } from '../../host/config.ts'
 import type { Context } from '../../host/context.ts'
 import { haltEnclave } from '../../host/halt.ts'
 import type { Story } from '../../host/outbox.ts'
-import type { Stage } from '../../queues/names.ts'
+import type { Ring } from '../../queues/doorbell.ts'
 import { type PrepareDecision, type PrepareFacts, planPrepare } from './plan.ts'
-
-export type Ring = (stage: Stage) => Promise<boolean>
 
 /** A commit's own entry and its settlement follow its header: they alone are nothing new. */
 const ENTRIES_OF_A_COMMIT = 2

@@ -12,10 +12,8 @@ import type { Context } from '../../host/context.ts'
 import { bumpedWei } from '../../host/fees.ts'
 import { haltEnclave } from '../../host/halt.ts'
 import type { Attempt, Story } from '../../host/outbox.ts'
-import type { Stage } from '../../queues/names.ts'
+import type { Ring } from '../../queues/doorbell.ts'
 import { type BroadcastFacts, planBroadcast, type SendVerdict } from './plan.ts'
-
-export type Ring = (stage: Stage) => Promise<boolean>
 
 /** What this process remembers of the attempt it sent last. */
 type Sent = {

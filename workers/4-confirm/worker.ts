@@ -8,11 +8,9 @@ import type { StatusResult } from '../../enclave/protocol/method-results.ts'
 import type { AnchorFacts, Landing } from '../../host/chain.ts'
 import type { Context } from '../../host/context.ts'
 import { haltEnclave } from '../../host/halt.ts'
-import type { Stage } from '../../queues/names.ts'
+import type { Ring } from '../../queues/doorbell.ts'
 import { type ConfirmFacts, planConfirm } from './plan.ts'
 import { finishStories, noteLanding, noteReverts, resendInOrder } from './stories.ts'
-
-export type Ring = (stage: Stage) => Promise<boolean>
 
 /** A lying or lagging endpoint is asked so often, on different looks, before the enclave is halted. */
 export const FOREIGN_LOOKS_MIN = 3
