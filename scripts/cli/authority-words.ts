@@ -136,7 +136,7 @@ function addGuardian(program: Command, run: Run): void {
       '--print',
       'only show the call',
     )
-    if (act === 'approve' || act === 'rotate') command.argument('<authority>')
+    if (act !== 'freeze' && act !== 'unfreeze') command.argument('<authority>')
     command.action(async (...given: unknown[]) => {
       const flags = command.opts<Flags & Typed>()
       const first = typeof given[0] === 'string' ? given[0] : ''
@@ -150,6 +150,7 @@ function addGuardian(program: Command, run: Run): void {
 }
 
 const GUARDIAN_WORDS = {
+  appoint: 'name the first authority, once and for good, after its enclave was checked',
   freeze: 'stop payouts for at most 30 days',
   unfreeze: 'let them go on',
   approve: 'allow a rotation to this authority; zero takes it back',

@@ -11,15 +11,17 @@ import type { Typed } from './command.ts'
 import { readAnchor, sendCall, wouldRevert } from './transactions.ts'
 
 export const GUARDIAN_KEY_VARIABLE = 'ANCHORHOLD_GUARDIAN_KEY'
-export const GUARDIAN_ACTS = ['freeze', 'unfreeze', 'approve', 'rotate'] as const
+export const GUARDIAN_ACTS = ['appoint', 'freeze', 'unfreeze', 'approve', 'rotate'] as const
 export type GuardianAct = (typeof GUARDIAN_ACTS)[number]
 
-/** Refuses CONFIG_INVALID without the address that approve and rotate take. */
+/** Refuses CONFIG_INVALID without the address that appoint, approve and rotate take. */
 export function guardianCall(act: GuardianAct, given: string): Hex {
   switch (act) {
     case 'freeze':
     case 'unfreeze':
       return encodeFunctionData({ abi: ANCHOR_ABI, functionName: act })
+    case 'appoint':
+      return encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'appointAuthority', args: [demanded(given)] })
     case 'approve':
       return encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'approveAuthority', args: [demanded(given)] })
     case 'rotate':

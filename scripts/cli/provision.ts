@@ -48,7 +48,7 @@ async function provisionCore(given: HostConfig, options: CoreOptions): Promise<A
   const next = [
     `authority ${address}`,
     `its ciphertexts are in ${keyFile}: back them up`,
-    `the guardian of ${config.anchor} checks the enclave and calls appointAuthority(${address})`,
+    `the guardian of ${config.anchor} checks the enclave and appoints it: anchorhold guardian appoint ${address}`,
     `send a little ether to ${address} for gas`,
   ]
   return { format: 'anchorhold-provision/1', value: { authority: address, keyFile }, text: next.join('\n') }

@@ -64,13 +64,18 @@ const POLICY_ADVICE = '\nstart the workers and the supervisor again, so that the
 
 function said({ file, reading, digest }: Act): string {
   const { chainId, anchor } = file.ledger
-  const until = new Date(reading.notAfter * MS_PER_SECOND).toISOString()
   const signers = file.signatures.length === 0 ? 'nobody yet' : file.signatures.map(({ signer }) => signer).join(', ')
   return [
     ...reading.words,
-    `For the ledger of ${anchor} on chain ${chainId}; good until ${until}`,
+    `For the ledger of ${anchor} on chain ${chainId}; good until ${momentOf(reading.notAfter)}`,
     `Digest ${digest}; signed by ${signers}`,
   ].join('\n')
+}
+
+/** The file is foreign: its time may be later than any calendar. */
+function momentOf(unixSeconds: number): string {
+  const date = new Date(unixSeconds * MS_PER_SECOND)
+  return Number.isNaN(date.getTime()) ? `second ${unixSeconds}` : date.toISOString()
 }
 
 function shown({ file, reading, digest }: Act, path: string) {
