@@ -2,7 +2,7 @@
 import type { Header } from '../enclave/protocol/header.ts'
 import { foldHead } from '../enclave/protocol/header.ts'
 import type { Address, Hash } from '../enclave/protocol/ids.ts'
-import { ZERO_HASH } from '../enclave/protocol/ids.ts'
+import { ZERO_ADDRESS, ZERO_HASH } from '../enclave/protocol/ids.ts'
 import type { ChainFacts, Committed, Notice, NoticeCode, Settled } from './chain-facts.ts'
 import type { FindingCode, Findings } from './naive/finding.ts'
 import { flag, newFindings } from './naive/finding.ts'
@@ -76,12 +76,14 @@ function judgeOrder(judge: Judge): void {
   const { facts } = judge
   let [head, next] = [ZERO_HASH, ZERO_HASH]
   let [sequence, epoch] = [0, 0]
+  let authority = ZERO_ADDRESS
   for (const event of facts.events) {
     const subject = `block ${event.block}, log ${event.logIndex}`
     if (event.kind === 'session' || event.kind === 'rotated') {
       epoch++
       equal(judge, 'CHAIN_ORDER', subject, `epoch ${epoch}`, `epoch ${event.epoch}`)
     }
+    if (event.kind === 'appointed' || event.kind === 'rotated') authority = event.authority
     if (event.kind === 'session') equal(judge, 'CHAIN_ORDER', subject, head, event.head)
     if (event.kind === 'committed') {
       sequence++
@@ -109,6 +111,7 @@ function judgeOrder(judge: Judge): void {
     `${head} ${sequence} ${epoch}`,
     `${state.head} ${state.sequence} ${state.epoch}`,
   )
+  equal(judge, 'CHAIN_STATE', 'authority', authority, state.authority)
 }
 
 /** Each commit on chain beside the header that replay gives at its size, and beside its entries. */

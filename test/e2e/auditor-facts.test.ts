@@ -86,6 +86,11 @@ describe('auditor: facts of the chain, changed one at a time', function () {
     }
   })
 
+  it('names an authority that no event has made one (seed 5, 2026-11-21)', () => {
+    const state = { ...facts.state, authority: addressOf(1) }
+    assert.deepEqual(findings({ state }), ['CHAIN_STATE authority'])
+  })
+
   it('names a commit with another header, root or size', () => {
     assert.include(findings(events('committed', () => ({ next: hashOf(1) }), 4)), 'COMMIT_HEADER sequence 5 header')
     assert.deepEqual(findings(events('committed', () => ({ logRoot: hashOf(1) }))), [
