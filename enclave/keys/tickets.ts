@@ -1,7 +1,7 @@
 /** Signing tickets: the authority is the ticket's sender. */
 import { assert } from '../protocol/errors.ts'
 import type { Address } from '../protocol/ids.ts'
-import { type Ticket, ticketDigest, ticketHash, WIN_PROB_ALWAYS } from '../protocol/ticket.ts'
+import { type Ticket, ticketSigningDigest, WIN_PROB_ALWAYS } from '../protocol/ticket.ts'
 import { addressOf, encodeCompactSignature, sign } from './secp256k1.ts'
 
 /** A key's address takes a multiplication on the curve, as a signature does: once for each key is enough. */
@@ -14,7 +14,7 @@ const addresses = new WeakMap<Uint8Array, Address>()
 export function signTicket(ticket: Ticket, authorityKey: Uint8Array): Uint8Array {
   assert(ticket.sender === senderOf(authorityKey), 'the sender of a ticket is its signer')
   assert(ticket.winProb === WIN_PROB_ALWAYS, 'a ticket of ours always wins')
-  return encodeCompactSignature(sign(ticketDigest(ticketHash(ticket)), authorityKey))
+  return encodeCompactSignature(sign(ticketSigningDigest(ticket), authorityKey))
 }
 
 /** Keys are never written to after they were made, so that the array stands for its bytes. */

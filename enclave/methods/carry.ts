@@ -1,7 +1,6 @@
 /** The transaction of the authority's gas float that carries an anchor call. */
 import { type Instance, keysOf } from '../instance.ts'
 import { signTransaction } from '../keys/transactions.ts'
-import { fromHex, toHex } from '../protocol/ids.ts'
 import type { SignedCall } from '../protocol/method-results.ts'
 import type { ParsedParams } from '../protocol/methods.ts'
 
@@ -16,11 +15,11 @@ export function carry(
     chainId,
     nonce: accountNonce,
     to: anchor,
-    data: toHex(call),
+    data: call,
     gas: BigInt(fees.gas),
     maxFeePerGasWei: fees.maxFeePerGasWei,
     maxPriorityFeePerGasWei: fees.maxPriorityFeePerGasWei,
   }
   const { raw, hash } = signTransaction(transaction, keysOf(instance).authorityKey)
-  return { call, rawTransaction: fromHex(raw), hash }
+  return { call, rawTransaction: raw, hash }
 }

@@ -106,16 +106,24 @@ const ROTATE_TYPE = 'Rotate(uint48 epoch,bytes32 head,address newAuthority,bytes
 const RECEIPT_TYPE = 'Receipt(uint48 epoch,uint64 logIndex,bytes32 leafHash)'
 
 export function openStruct(open: Open): Uint8Array {
-  return structHash(OPEN_TYPE, [
-    uintWord(open.epoch),
-    hashWord(open.head),
-    addressWord(open.session),
-    hashWord(open.attestationDigest),
-  ])
+  return structHash(OPEN_TYPE, openWords(open))
 }
 
 export function commitStruct(commit: Commit): Uint8Array {
-  return structHash(COMMIT_TYPE, [
+  return structHash(COMMIT_TYPE, commitWords(commit))
+}
+
+export function rotateStruct(rotate: Rotate): Uint8Array {
+  return structHash(ROTATE_TYPE, rotateWords(rotate))
+}
+
+/** What is signed and what the call carries are the same words: EIP-712 and the ABI lay out such a struct alike. */
+export function openWords(open: Open): readonly Uint8Array[] {
+  return [uintWord(open.epoch), hashWord(open.head), addressWord(open.session), hashWord(open.attestationDigest)]
+}
+
+export function commitWords(commit: Commit): readonly Uint8Array[] {
+  return [
     uintWord(commit.epoch),
     uintWord(commit.sequence),
     hashWord(commit.prev),
@@ -124,16 +132,16 @@ export function commitStruct(commit: Commit): Uint8Array {
     hashWord(commit.balanceRoot),
     hashWord(commit.logRoot),
     uintWord(commit.logSize),
-  ])
+  ]
 }
 
-export function rotateStruct(rotate: Rotate): Uint8Array {
-  return structHash(ROTATE_TYPE, [
+export function rotateWords(rotate: Rotate): readonly Uint8Array[] {
+  return [
     uintWord(rotate.epoch),
     hashWord(rotate.head),
     addressWord(rotate.newAuthority),
     hashWord(rotate.attestationDigest),
-  ])
+  ]
 }
 
 export function receiptStruct(receipt: Receipt): Uint8Array {

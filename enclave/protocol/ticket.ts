@@ -7,7 +7,7 @@ import { assert, CodedError } from './errors.ts'
 import { keccak256 } from './hash.ts'
 import { ADDRESS_BYTES, type Address, fromHex, HASH_BYTES, type Hash, toHash, toHex, ZERO_HASH } from './ids.ts'
 import { AMOUNT_WEI_LIMIT, type Wei } from './money.ts'
-import { concatBytes, uintWord, utf8, WORD_BYTES } from './words.ts'
+import { concatBytes, putUint, uintWord, utf8, WORD_BYTES } from './words.ts'
 
 /** A ticket as TicketBroker hashes it. The integers are uint256; auxData is empty or 64 bytes. */
 export type Ticket = {
@@ -44,6 +44,8 @@ export const AUX_DATA_BYTES = 64
 /** Bytes of a packed ticket with its auxData. */
 export const TICKET_BYTES = 232
 
+const FACE_VALUE_AT = 2 * ADDRESS_BYTES
+const PACKED_AUX_DATA_AT = TICKET_BYTES - AUX_DATA_BYTES
 const HEAD_BYTES = 50
 const TICKET_PAYOUT_BYTES = 96
 const TRANSFER_PAYOUT_BYTES = 32
@@ -97,25 +99,47 @@ export function auxData(round: TicketRound): Uint8Array {
 
 /** The packed fields in the order of TicketBroker: 20 + 20 + 32 + 32 + 32 + 32 bytes, then auxData. */
 export function packTicket(ticket: Ticket): Uint8Array {
-  return concatBytes(
-    fromHex(ticket.recipient),
-    fromHex(ticket.sender),
-    uintWord(ticket.faceValueWei),
-    uintWord(ticket.winProb),
-    uintWord(ticket.senderNonce),
-    fromHex(ticket.recipientRandHash),
-    ticket.auxData,
-  )
+  return layTicket(ticket).slice()
 }
 
 /** keccak256 of the packed ticket: what TicketBroker.getTicketHash returns and usedTickets is keyed by. */
 export function ticketHash(ticket: Ticket): Hash {
-  return toHash(keccak256(packTicket(ticket)))
+  return toHash(keccak256(layTicket(ticket)))
 }
 
 /** The 32-byte digest that the sender signs: EIP-191 over the ticket's hash. */
 export function ticketDigest(hash: Hash): Uint8Array {
-  return keccak256(concatBytes(EIP191_PREFIX, fromHex(hash)))
+  return personalDigest(fromHex(hash))
+}
+
+/** ticketDigest of ticketHash, for one who signs many: without the hash as text in between. */
+export function ticketSigningDigest(ticket: Ticket): Uint8Array {
+  return personalDigest(keccak256(layTicket(ticket)))
+}
+
+/** Laid out here and copied or hashed at once: an array of this size of its own would cost as much as its hash. */
+const packed = new Uint8Array(TICKET_BYTES)
+const packedView = new DataView(packed.buffer)
+
+function layTicket(ticket: Ticket): Uint8Array {
+  const { auxData: aux } = ticket
+  assert(aux.length === 0 || aux.length === AUX_DATA_BYTES, 'auxData is empty or has 64 bytes')
+  packed.set(fromHex(ticket.recipient), 0)
+  packed.set(fromHex(ticket.sender), ADDRESS_BYTES)
+  putUint(packedView, FACE_VALUE_AT, ticket.faceValueWei)
+  putUint(packedView, FACE_VALUE_AT + WORD_BYTES, ticket.winProb)
+  putUint(packedView, FACE_VALUE_AT + 2 * WORD_BYTES, ticket.senderNonce)
+  packed.set(fromHex(ticket.recipientRandHash), FACE_VALUE_AT + 3 * WORD_BYTES)
+  packed.set(aux, PACKED_AUX_DATA_AT)
+  return packed.subarray(0, PACKED_AUX_DATA_AT + aux.length)
+}
+
+const framed = concatBytes(EIP191_PREFIX, new Uint8Array(HASH_BYTES))
+
+function personalDigest(hash: Uint8Array): Uint8Array {
+  assert(hash.length === HASH_BYTES, 'a hash has 32 bytes')
+  framed.set(hash, EIP191_PREFIX.length)
+  return keccak256(framed)
 }
 
 /** Packs the payouts of one commit. What it is given has been decided inside, so a value out of range is a bug. */

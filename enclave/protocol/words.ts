@@ -11,13 +11,18 @@ const LIMB_BITS = 64n
 
 /** An unsigned integer below 2^256, right-aligned. */
 export function uintWord(value: bigint | number): Uint8Array {
-  let rest = BigInt(value)
-  for (let at = WORD_BYTES - LIMB_BYTES; at >= 0; at -= LIMB_BYTES) {
+  putUint(scratchView, 0, BigInt(value))
+  return scratch.slice()
+}
+
+/** The same word, written at `at` of bytes that are kept. */
+export function putUint(view: DataView, at: number, value: bigint): void {
+  let rest = value
+  for (let limbAt = at + WORD_BYTES - LIMB_BYTES; limbAt >= at; limbAt -= LIMB_BYTES) {
     // Takes the lowest 64 bits.
-    scratchView.setBigUint64(at, rest)
+    view.setBigUint64(limbAt, rest)
     rest >>= LIMB_BITS
   }
-  return scratch.slice()
 }
 
 /** A signed integer in two's complement. */

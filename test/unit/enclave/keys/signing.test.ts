@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { recoverTransactionAddress } from 'viem'
 import { mnemonicToAccount, privateKeyToAccount } from 'viem/accounts'
 import { parseTransaction, recoverMessageAddress } from 'viem/utils'
@@ -20,7 +21,13 @@ import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { keccak256 } from '../../../../enclave/protocol/hash.ts'
 import { type Address, fromHex, type Hash, type Hex, toHash, toHex } from '../../../../enclave/protocol/ids.ts'
 import { wei } from '../../../../enclave/protocol/money.ts'
-import { payoutTicket, type Ticket, ticketDigest, ticketHash } from '../../../../enclave/protocol/ticket.ts'
+import {
+  payoutTicket,
+  type Ticket,
+  ticketDigest,
+  ticketHash,
+  ticketSigningDigest,
+} from '../../../../enclave/protocol/ticket.ts'
 
 const SHARED_VECTORS = new URL('../../../../../shared/data/vectors/', import.meta.url)
 const KEY = new Uint8Array(32).fill(0x11)
@@ -68,6 +75,12 @@ describe('the signature of a ticket', () => {
     expect(signer.toLowerCase()).to.equal(ticket.sender)
   })
 
+  it('is over the digest of its hash, after tickets with and without auxData as before them', () => {
+    const bare = { ...aTicket(), auxData: new Uint8Array(0) }
+    for (const ticket of [aTicket(), bare, aTicket()])
+      expect(toHex(ticketSigningDigest(ticket))).to.equal(toHex(ticketDigest(ticketHash(ticket))))
+  })
+
   it('is the same bytes each time, and other bytes for another amount', () => {
     const ticket = aTicket()
     expect(signTicket(ticket, KEY)).to.deep.equal(signTicket(ticket, KEY))
@@ -105,35 +118,56 @@ describe('the transaction of an anchor call', () => {
     chainId: 42_161,
     nonce: 7,
     to: address(0xaa),
-    data: '0x12345678aabb',
+    data: fromHex('0x12345678aabb'),
     gas: 500_000n,
     maxFeePerGasWei: 2_000_000_000n,
     maxPriorityFeePerGasWei: 1n,
   }
 
   it("has viem's bytes and hash", async () => {
-    const { to, data, chainId, nonce, gas } = transaction
-    const expected = await privateKeyToAccount(toHex(KEY)).signTransaction({
-      type: 'eip1559',
-      chainId,
-      nonce,
-      to,
-      data,
-      gas,
-      value: 0n,
-      maxFeePerGas: transaction.maxFeePerGasWei,
-      maxPriorityFeePerGas: transaction.maxPriorityFeePerGasWei,
-    })
     const { raw, hash } = signTransaction(transaction, KEY)
-    expect(raw).to.equal(expected)
-    expect(hash).to.equal(toHash(keccak256(fromHex(expected))))
+    expect(toHex(raw)).to.equal(await viemRaw(transaction))
+    expect(hash).to.equal(toHash(keccak256(raw)))
+  })
+
+  it("has viem's bytes whatever its fields are, and whatever the length of its call", async () => {
+    const fees = fc.tuple(fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }), fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }))
+    const transactions = fc.record({
+      chainId: fc.integer({ min: 1, max: 2 ** 47 }),
+      nonce: fc.maxSafeNat(),
+      to: fc.uint8Array({ minLength: 20, maxLength: 20 }).map((bytes) => toHex(bytes) as Address),
+      data: fc.uint8Array({ minLength: 4, maxLength: 300 }),
+      gas: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      fees,
+    })
+    await fc.assert(
+      fc.asyncProperty(transactions, async ({ fees: [left, right], ...fields }) => {
+        const [tip, cap] = left < right ? [left, right] : [right, left]
+        const drawn = { ...fields, maxFeePerGasWei: cap, maxPriorityFeePerGasWei: tip }
+        expect(toHex(signTransaction(drawn, KEY).raw)).to.equal(await viemRaw(drawn))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it("has viem's bytes where r or s begins with a zero byte, which is not written", async () => {
+    const found = { r: false, s: false }
+    for (let nonce = 256; nonce < 256 + SHORT_SIGNATURE_TRIES_MAX && !(found.r && found.s); nonce++) {
+      const { raw } = signTransaction({ ...transaction, nonce }, KEY)
+      if (raw.length === signTransaction({ ...transaction, nonce: 256 }, KEY).raw.length) continue
+      expect(toHex(raw)).to.equal(await viemRaw({ ...transaction, nonce }))
+      const { r, s } = parseTransaction(toHex(raw) as `0x02${string}`)
+      found.r ||= r !== undefined && BigInt(r) < 2n ** 248n
+      found.s ||= s !== undefined && BigInt(s) < 2n ** 248n
+    }
+    expect(found).to.deep.equal({ r: true, s: true })
   })
 
   it('decodes to the anchor, the call and no value, and recovers to the authority', async () => {
     for (const nonce of [0, 1, 127, 128, 65_536]) {
-      const { raw } = signTransaction({ ...transaction, nonce }, KEY)
+      const raw = toHex(signTransaction({ ...transaction, nonce }, KEY).raw)
       const decoded = parseTransaction(raw)
-      expect(decoded).to.deep.include({ to: transaction.to, data: transaction.data, chainId: 42_161, gas: 500_000n })
+      expect(decoded).to.deep.include({ to: transaction.to, data: '0x12345678aabb', chainId: 42_161, gas: 500_000n })
       expect(decoded.value ?? 0n).to.equal(0n)
       expect(decoded.nonce ?? 0).to.equal(nonce)
       const signer = await recoverTransactionAddress({ serializedTransaction: raw as `0x02${string}` })
@@ -142,10 +176,25 @@ describe('the transaction of an anchor call', () => {
   })
 
   it('is not made without a call, nor with a tip above its fee cap', () => {
-    expect(() => signTransaction({ ...transaction, data: '0x' }, KEY)).to.throw('calls the anchor')
+    expect(() => signTransaction({ ...transaction, data: new Uint8Array(3) }, KEY)).to.throw('calls the anchor')
     expect(() => signTransaction({ ...transaction, maxPriorityFeePerGasWei: 2_000_000_001n }, KEY)).to.throw('tip')
   })
 })
+
+/** One signature in 256 begins with a zero byte, and as many have it in s. */
+const SHORT_SIGNATURE_TRIES_MAX = 8_000
+
+/** What viem signs for the same transaction: its own bytes, its own curve. */
+function viemRaw({ maxFeePerGasWei, maxPriorityFeePerGasWei, data, ...fields }: AnchorTransaction): Promise<Hex> {
+  return privateKeyToAccount(toHex(KEY)).signTransaction({
+    type: 'eip1559',
+    ...fields,
+    data: toHex(data),
+    value: 0n,
+    maxFeePerGas: maxFeePerGasWei,
+    maxPriorityFeePerGas: maxPriorityFeePerGasWei,
+  })
+}
 
 describe('the log key', () => {
   function isSignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {

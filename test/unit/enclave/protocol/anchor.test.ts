@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { encodeFunctionData } from 'viem'
 import { type AnchorCall, decodeAnchorCall, encodeAnchorCall } from '../../../../enclave/protocol/anchor.ts'
 import { ANCHOR_ABI } from '../../../../enclave/protocol/anchor-abi.ts'
@@ -21,9 +22,43 @@ const commit = {
 
 const calls: readonly AnchorCall[] = [
   { kind: 'openSession', open: { epoch: 1, head: hash(1), session, attestationDigest: hash(2) }, signature },
+  {
+    kind: 'rotateAuthority',
+    rotate: { epoch: 2, head: hash(3), newAuthority: session, attestationDigest: hash(4) },
+    signature,
+  },
   { kind: 'commit', commit, signature },
   { kind: 'commitAndPay', commit, payouts: Uint8Array.of(1, 2, 3), skip: 2n ** 128n - 1n, signature },
 ]
+
+const U48 = fc.integer({ min: 0, max: 2 ** 48 - 1 })
+const HASHES = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(toHash)
+const ADDRESSES = fc.uint8Array({ minLength: 20, maxLength: 20 }).map((bytes) => toHex(bytes) as Address)
+const signatures = fc.uint8Array({ minLength: 65, maxLength: 65 })
+const open = fc.record({ epoch: U48, head: HASHES, session: ADDRESSES, attestationDigest: HASHES })
+const rotate = fc.record({ epoch: U48, head: HASHES, newAuthority: ADDRESSES, attestationDigest: HASHES })
+const anyCommit = fc.record({
+  epoch: U48,
+  sequence: U48,
+  prev: HASHES,
+  next: HASHES,
+  payoutsHash: HASHES,
+  balanceRoot: HASHES,
+  logRoot: HASHES,
+  logSize: fc.maxSafeNat(),
+})
+const anyCall: fc.Arbitrary<AnchorCall> = fc.oneof(
+  fc.record({ kind: fc.constant('openSession' as const), open, signature: signatures }),
+  fc.record({ kind: fc.constant('rotateAuthority' as const), rotate, signature: signatures }),
+  fc.record({ kind: fc.constant('commit' as const), commit: anyCommit, signature: signatures }),
+  fc.record({
+    kind: fc.constant('commitAndPay' as const),
+    commit: anyCommit,
+    payouts: fc.uint8Array({ maxLength: 400 }),
+    skip: fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }),
+    signature: signatures,
+  }),
+)
 
 describe('calls of the anchor', () => {
   for (const call of calls) {
@@ -31,6 +66,15 @@ describe('calls of the anchor', () => {
       expect(decodeAnchorCall(encodeAnchorCall(call))).to.deep.equal(call)
     })
   }
+
+  it('has the bytes that viem encodes from the interface, whatever is in it', () => {
+    fc.assert(
+      fc.property(anyCall, (call) => {
+        expect(toHex(encodeAnchorCall(call))).to.equal(viemCall(call))
+      }),
+      { numRuns: 500, examples: calls.map((call) => [call] as const) },
+    )
+  })
 
   it('refuses calldata that is cut, unknown, or another call of the anchor', () => {
     const freeze = fromHex(encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'freeze' }))
@@ -45,3 +89,16 @@ describe('calls of the anchor', () => {
     }
   })
 })
+
+function viemCall(call: AnchorCall): string {
+  const signature = toHex(call.signature)
+  const abi = ANCHOR_ABI
+  if (call.kind === 'openSession')
+    return encodeFunctionData({ abi, functionName: 'openSession', args: [call.open, signature] })
+  if (call.kind === 'rotateAuthority')
+    return encodeFunctionData({ abi, functionName: 'rotateAuthority', args: [call.rotate, signature] })
+  const body = { ...call.commit, logSize: BigInt(call.commit.logSize) }
+  if (call.kind === 'commit') return encodeFunctionData({ abi, functionName: 'commit', args: [body, signature] })
+  const args = [body, toHex(call.payouts), call.skip, signature] as const
+  return encodeFunctionData({ abi, functionName: 'commitAndPay', args })
+}
