@@ -64,6 +64,7 @@ function jobsOf({ jobs }: Words): number {
 /** Each job has a copy of its own and takes the next mutant that nobody has. */
 async function runAll(mutants: readonly Mutant[], jobs: number): Promise<Result[]> {
   const compiled: Compiled = new Map()
+  const honest = new Map<string, Promise<Verdict>>()
   const pristine = await copySources(ROOT)
   const results: Result[] = []
   const left = [...mutants]
@@ -77,7 +78,7 @@ async function runAll(mutants: readonly Mutant[], jobs: number): Promise<Result[
     const work = async (): Promise<void> => {
       const copy = await copySources(pristine.folder)
       for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
-        const verdict = await askOne(mutant, { copy, pristine, compiled })
+        const verdict = await askOne(mutant, { copy, pristine, compiled, honest })
         say(`${mutant.name.padEnd(6)} ${wordsOf(verdict)}`)
         results.push({ mutant, verdict })
       }
@@ -90,12 +91,20 @@ async function runAll(mutants: readonly Mutant[], jobs: number): Promise<Result[
   return mutants.map((mutant) => results.find((result) => result.mutant === mutant) ?? { mutant, verdict: STOPPED })
 }
 
-type Bench = { readonly copy: Copy; readonly pristine: Copy; readonly compiled: Compiled }
+type Bench = {
+  readonly copy: Copy
+  readonly pristine: Copy
+  readonly compiled: Compiled
+  /** Of each test with every protection in place: rows of several mutants ask once. */
+  readonly honest: Map<string, Promise<Verdict>>
+}
 
 async function askOne(mutant: Mutant, bench: Bench): Promise<Verdict> {
   const { copy, pristine } = bench
   // First as it is: a test that fails anyway says nothing about the protection.
-  const honest = await judge(copy, mutant.test)
+  const asked = bench.honest.get(mutant.test) ?? judge(copy, mutant.test)
+  bench.honest.set(mutant.test, asked)
+  const honest = await asked
   if (honest.kind !== 'survived')
     return { kind: 'broken', why: `fails with the protection in place: ${wordsOf(honest)}` }
   try {

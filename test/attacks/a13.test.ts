@@ -10,12 +10,15 @@ describe('A13: a host that chooses whose credits meet a cap first', () => {
 
   it('moves no balance by the order, since each reporter has a cap of his own', async () => {
     const by = signedOn(stage())
-    const first = [1, 2, 3].map((rseq) => by.credit(REPORTER, rseq, { orchestratorId: 'orch-0' }))
-    const other = [1, 2, 3].map((rseq) => by.credit(OTHER_REPORTER, rseq, { orchestratorId: 'orch-1' }))
+    // Both credit the same two, each up to his cap and one beyond it.
+    const ids = ['orch-0', 'orch-1', 'orch-0']
+    const first = ids.map((orchestratorId, at) => by.credit(REPORTER, at + 1, { orchestratorId }))
+    const other = ids.map((orchestratorId, at) => by.credit(OTHER_REPORTER, at + 1, { orchestratorId }))
     const balances: bigint[][] = []
     for (const credits of [
       [...first, ...other],
       [...other, ...first],
+      first.flatMap((credit, at) => [credit, other[at] as typeof credit]),
     ]) {
       const boot = await stage().boot()
       await boot.begin(stage().genesis, 0)
@@ -25,6 +28,7 @@ describe('A13: a host that chooses whose credits meet a cap first', () => {
       balances.push([await owedWei(boot, 'orch-0'), await owedWei(boot, 'orch-1')])
     }
     assert.deepEqual(balances, [
+      [2n * ETHER_WEI, 2n * ETHER_WEI],
       [2n * ETHER_WEI, 2n * ETHER_WEI],
       [2n * ETHER_WEI, 2n * ETHER_WEI],
     ])

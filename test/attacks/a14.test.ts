@@ -1,10 +1,12 @@
 import { strict as assert } from 'node:assert'
+import { ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import { REGISTRAR } from '../builders/governors.ts'
 import { ALICE, EVE, REPORTER, signedOn, stored, useGovernedStage } from './governed.ts'
+import { ETHER_WEI } from './stage.ts'
 import { refuses, reverted } from './use-stage.ts'
 
 describe('A14: a host that wants payouts of others for an address of its own', () => {
-  const stage = useGovernedStage()
+  const stage = useGovernedStage({ strategy: 'transfer' })
 
   it('registers nobody without a registrar', async () => {
     const by = signedOn(stage())
@@ -18,18 +20,51 @@ describe('A14: a host that wants payouts of others for an address of its own', (
     await refuses(boot.call('change_recipient', by.change(null, EVE, message)), 'QUORUM_INVALID')
   })
 
-  it('gains nothing from a registrar’s help in a history that was rolled back', async () => {
+  it('gains nothing from a registrar’s help in a history that was rolled back: its commit does not land', async () => {
     const by = signedOn(stage())
     const boot = await stage().active()
-    const before = [...boot.kept]
+    const before = boot.kept.slice(0, -1)
     await stored(boot, 'register', by.register(ALICE, REGISTRAR))
-    await stored(boot, 'credit_signed', { credits: [by.credit(REPORTER, 1, { orchestratorId: 'orch-new' })] })
+    const owed = { credits: [by.credit(REPORTER, 1, { orchestratorId: 'orch-new' })] }
+    await stored(boot, 'credit_signed', owed)
     await stage().anchorBare(boot)
     await boot.kill()
+
     const stale = await stage().boot()
-    await stale.load(before, { ...(await stage().claim()), head: `0x${'00'.repeat(32)}` as never, bitmap: null })
-    reverted(await stage().send(await stale.openSession()), 'AnchorStaleHead')
-    const { recipient } = await (await stage().reloaded(boot.kept)).call('balance', { orchestrator_id: 'orch-new' })
-    assert.equal(recipient, ALICE.address)
+    await stale.load(before, { head: ZERO_HASH, epoch: 0, bitmap: null })
+    const opened = await stale.openSession()
+    reverted(await stage().send(opened), 'AnchorWrongEpoch')
+    await stale.tellLanded(opened.epoch)
+    await stored(stale, 'register', by.register(EVE, REGISTRAR))
+    await stored(stale, 'credit_signed', owed)
+    const commit = await stale.prepare({ round: null })
+    assert.deepEqual(
+      commit.payouts.map(({ recipient }) => recipient),
+      [EVE.address],
+    )
+    reverted(await stage().relay(commit), 'AnchorWrongSequence')
+
+    const again = await stage().reloaded(boot.kept)
+    assert.equal((await stage().pay(again)).bitmap, 1n)
+    assert.equal(await stage().node.balanceOf(ALICE.address), ETHER_WEI)
+    assert.equal(await stage().node.balanceOf(EVE.address), 0n)
+    await stage().audits(again)
+  })
+
+  it('has to wait with the old recipient’s own signature as well, who is paid meanwhile', async () => {
+    const by = signedOn(stage())
+    const boot = await stage().active()
+    await stored(boot, 'register', by.register(ALICE, REGISTRAR))
+    const message = { orchestratorId: 'orch-new', from: ALICE.address, to: EVE.address, regSeq: 2, notAfter: 4e9 }
+    const { effectiveAt, effectiveSequence } = await stored(boot, 'change_recipient', by.change(ALICE, EVE, message))
+    const { at } = await boot.ledger()
+    assert.deepEqual({ effectiveAt, effectiveSequence }, { effectiveAt: at + 72 * 3_600, effectiveSequence: 100 })
+    await stored(boot, 'credit_signed', { credits: [by.credit(REPORTER, 1, { orchestratorId: 'orch-new' })] })
+    const { commit } = await stage().pay(boot)
+    assert.deepEqual(
+      commit.payouts.map(({ recipient }) => recipient),
+      [ALICE.address],
+    )
+    await stage().audits(boot)
   })
 })

@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert'
+import { halts } from './confirm-stage.ts'
 import { ETHER_WEI } from './stage.ts'
 import { reverted, useStage } from './use-stage.ts'
 
@@ -17,12 +18,13 @@ describe('A9: a host that reports a payout as paid which was not', () => {
     return { boot, commit, stored: [...boot.kept] }
   }
 
-  it('can land no further commit of that history', async () => {
+  it('can land no further commit of that history, which halts', async () => {
     const { boot, commit } = await paidOneOfTwo()
     await boot.confirm(commit.sequence, 0b11n)
     await boot.credit('0.5', 'orch-1')
     reverted(await stage().send(await boot.prepare()), 'AnchorStaleHead')
     assert.equal(await stage().outflowWei(), ETHER_WEI / 2n)
+    await halts(stage(), boot)
   })
 
   it('finds the robbed payee’s balance whole after a reload with the truth', async () => {

@@ -77,6 +77,17 @@ export class ChainNode {
     await this.mine()
   }
 
+  /** A block at exactly this second, ahead of the chain's own clock: whoever asks for it takes it back. */
+  async mineAt(seconds: number): Promise<void> {
+    await this.request('evm_mine', seconds)
+  }
+
+  /** The second of the newest block. */
+  async second(): Promise<number> {
+    const { timestamp } = (await this.request('eth_getBlockByNumber', 'latest', false)) as { readonly timestamp: Hex }
+    return Number(timestamp)
+  }
+
   /** Into the pool; `mine` decides. Gives what the node answers when it takes none of it. */
   async submit(raw: Hex): Promise<Hex> {
     // A node of this kind answers an immediate failure by an error; the receipt decides, not the answer.

@@ -1,19 +1,10 @@
 import { strict as assert } from 'node:assert'
-import { planConfirm } from '../../workers/4-confirm/plan.ts'
 import type { Boot } from './boot.ts'
+import { confirmDecision } from './confirm-stage.ts'
 import { useStage } from './use-stage.ts'
 
 describe('G11: a copy that somebody else relays first', () => {
   const stage = useStage()
-
-  /** What the confirm stage of the pipeline makes of the chain as it stands. */
-  async function decision(boot: Boot, sequence: number) {
-    const { epoch, head, sequence: settled, unlanded } = await boot.ledger()
-    const ledger = { epoch, head, sequence: settled, session: boot.session, unlanded }
-    const anchor = await stage().facts()
-    const landing = await stage().chain.landingOf(sequence)
-    return planConfirm({ ledger, anchor, landing, settleDepthBlocks: 0 })
-  }
 
   it('makes our own revert, and the commit counts as landed all the same', async () => {
     const boot = await stage().active()
@@ -21,8 +12,7 @@ describe('G11: a copy that somebody else relays first', () => {
     const commit = await boot.prepare()
     assert.equal((await stage().relay(commit)).landed, true)
     assert.equal((await stage().send(commit)).error, 'AnchorWrongSequence')
-    const decided = await decision(boot, commit.sequence)
-    assert.equal(decided.kind, 'settle')
+    assert.equal((await confirmDecision(stage(), boot)).kind, 'settle')
     await boot.confirm(commit.sequence, 1n)
     await stage().pay(await credited(boot))
     await stage().audits(boot)
@@ -32,11 +22,11 @@ describe('G11: a copy that somebody else relays first', () => {
     const boot = await stage().active()
     const stored = [...boot.kept]
     await boot.credit('1', 'orch-0')
-    const commit = await boot.prepare()
+    await boot.prepare()
     const other = await stage().reloaded(stored)
     await other.credit('0.5', 'orch-1')
     await stage().pay(other)
-    assert.equal((await decision(boot, commit.sequence)).kind, 'foreign')
+    assert.equal((await confirmDecision(stage(), boot)).kind, 'foreign')
   })
 
   async function credited(boot: Boot): Promise<Boot> {

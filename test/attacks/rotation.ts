@@ -10,7 +10,7 @@ import { toHash } from '../../enclave/protocol/ids.ts'
 import { wei } from '../../enclave/protocol/money.ts'
 import { parseVerifierKey } from '../../enclave/protocol/note.ts'
 import { fundGasFloat } from '../../scripts/chain/setup.ts'
-import { QUORUM, type Signer } from '../builders/governors.ts'
+import { LATER_SECONDS, QUORUM, type Signer } from '../builders/governors.ts'
 import { type Boot, FEES, type KeyCiphertexts } from './boot.ts'
 import { signedOn } from './governed.ts'
 import type { Stage } from './stage.ts'
@@ -31,12 +31,13 @@ export async function approval(
   epoch: number,
   newAuthority: Address,
   admins = QUORUM as readonly Signer[],
+  notAfter = LATER_SECONDS,
 ) {
   const { audit_address } = await boot.call('audit_status', {})
   const logKey = toHash(parseVerifierKey(audit_address).publicKey) as Hash
   const config = configHash(stage.configuration as Configuration)
   return signedOn(stage).approval(
-    { epoch, newAuthority, logKey, config, imageDigest: DEVELOPMENT_IMAGE_DIGEST },
+    { epoch, newAuthority, logKey, config, imageDigest: DEVELOPMENT_IMAGE_DIGEST, notAfter },
     admins,
   )
 }

@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert'
+import { halts } from './confirm-stage.ts'
 import { reverted, useStage } from './use-stage.ts'
 
 describe('S16: an enclave that is told that its session landed', () => {
@@ -20,6 +21,7 @@ describe('S16: an enclave that is told that its session landed', () => {
     assert.deepEqual({ epoch, sequence: commit.sequence }, { epoch: facts.epoch, sequence: facts.sequence + 1 })
     reverted(await stage().relay(commit), 'AnchorBadSignature')
     assert.equal(await stage().outflowWei(), 0n)
+    await halts(stage(), believer)
 
     await boot.credit('1', 'orch-0')
     await stage().pay(boot)

@@ -261,8 +261,13 @@ export class Stage {
     account: DevAccount,
     transaction: { to?: Hex; data?: Hex; value?: bigint; gas?: bigint },
   ): Promise<MinedReceipt> {
+    return this.node.land(await this.rawOf(account, transaction))
+  }
+
+  /** Signed and not sent. */
+  async rawOf(account: DevAccount, transaction: { to?: Hex; data?: Hex; value?: bigint; gas?: bigint }): Promise<Hex> {
     const nonce = Number(await this.node.request('eth_getTransactionCount', account.address, 'latest'))
-    const raw = await account.signTransaction({
+    return account.signTransaction({
       type: 'eip1559',
       chainId: CHAIN_ID,
       nonce,
@@ -271,7 +276,6 @@ export class Stage {
       maxPriorityFeePerGas: 0n,
       ...transaction,
     })
-    return this.node.land(raw)
   }
 
   guardian(): DevAccount {
@@ -279,8 +283,8 @@ export class Stage {
   }
 
   /** The name of the anchor's error for a call as things stand; undefined when it would pass. */
-  async refusalOf({ call }: Pick<SignedCall, 'call'>): Promise<string | undefined> {
-    const simulated = await this.chain.simulate(this.authority, toHex(call))
+  async refusalOf({ call }: Pick<SignedCall, 'call'>, from: Address = this.authority): Promise<string | undefined> {
+    const simulated = await this.chain.simulate(from, toHex(call))
     return simulated.kind === 'reverts' ? simulated.error : undefined
   }
 

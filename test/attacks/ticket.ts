@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { encodeFunctionData, parseEventLogs } from 'viem'
 import { decodeAnchorCall } from '../../enclave/protocol/anchor.ts'
-import { type Hex, toHex } from '../../enclave/protocol/ids.ts'
+import { type Address, type Hex, toHex } from '../../enclave/protocol/ids.ts'
 import type { CommitResult } from '../../enclave/protocol/method-results.ts'
 import { parsePayouts, payoutTicket, recipientRand } from '../../enclave/protocol/ticket.ts'
 import { TICKET_BROKER_ABI, WORLD } from '../../scripts/chain/world.ts'
@@ -43,8 +43,8 @@ export async function redeem(stage: Stage, data: Hex): Promise<bigint> {
 }
 
 /** Anyone may give money to the sender of our tickets. */
-export async function donate(stage: Stage, amountWei: bigint): Promise<void> {
-  const args = [stage.authority, amountWei, 0n] as const
+export async function donate(stage: Stage, amountWei: bigint, sender: Address = stage.authority): Promise<void> {
+  const args = [sender, amountWei, 0n] as const
   const data = encodeFunctionData({ abi: TICKET_BROKER_ABI, functionName: 'fundDepositAndReserveFor', args })
   const { status } = await stage.asStranger({ to: WORLD.ticketBroker, data, value: amountWei })
   assert.equal(status, '0x1', 'the broker takes a donation')

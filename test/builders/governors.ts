@@ -143,7 +143,10 @@ export function signedFor(ledger: Ledger) {
       const fields = { notAfter: LATER_SECONDS, ...message }
       return { ...fields, signatures: all(admins, journalResetStruct({ ledgerId, ...fields })) }
     },
-    approval: (message: Omit<RotateApproval, 'ledgerId' | 'notAfter'>, admins = QUORUM) => {
+    approval: (
+      message: Omit<RotateApproval, 'ledgerId' | 'notAfter'> & Partial<Pick<RotateApproval, 'notAfter'>>,
+      admins = QUORUM,
+    ) => {
       const fields = { notAfter: LATER_SECONDS, ...message }
       return { ...fields, signatures: all(admins, rotateApprovalStruct({ ledgerId, ...fields })) }
     },
