@@ -113,6 +113,16 @@ function judgeTickets(
       'a redeemed one',
     )
   }
+  flagLoneMoves(judge, transaction, events)
+}
+
+/** The broker tells each move right before the ticket that it was for. */
+function flagLoneMoves(judge: Judge, transaction: Hash, events: readonly BrokerEvent[]): void {
+  for (const [index, { kind, recipient, amountWei }] of events.entries()) {
+    if (kind !== 'moved' || events[index + 1]?.kind === 'redeemed') continue
+    const where = { entry: null, subject: `a move in ${transaction}` }
+    flag(judge.findings, 'PAYMENT_EXTRA', where, 'a redeemed ticket after it', `${amountWei} wei to ${recipient}`)
+  }
 }
 
 function judgeTicket(

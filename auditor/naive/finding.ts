@@ -96,7 +96,7 @@ export const FINDINGS = {
   CALL_SKIP: 'The bits paid are not those that were not skipped.',
   PAYMENT_MISSING: 'A bit says paid, and the broker moved nothing for it.',
   PAYMENT_FIELD: 'The broker moved another amount, or to another recipient, than the ledger paid.',
-  PAYMENT_EXTRA: 'The broker redeemed a ticket that the ledger did not pay.',
+  PAYMENT_EXTRA: 'The broker redeemed a ticket that the ledger did not pay, or moved money for no ticket.',
   PAYMENT_DOUBLED: 'The broker redeemed one payoutId twice.',
   TREASURY_OUTFLOW: 'The treasury fell by more than the payouts of a block.',
   // The journal

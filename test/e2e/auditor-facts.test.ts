@@ -166,6 +166,12 @@ describe('auditor: facts of the chain, changed one at a time', function () {
     ])
   })
 
+  it('names money that the broker moved twice for one ticket (seed 88, 2026-11-21)', () => {
+    const moved = facts.brokerEvents.find(({ kind }) => kind === 'moved') as BrokerEvent
+    const brokerEvents = facts.brokerEvents.flatMap((event) => (event === moved ? [event, event] : [event]))
+    assert.deepEqual(findings({ brokerEvents }), [`PAYMENT_EXTRA a move in ${moved.transaction}`])
+  })
+
   it('names a call that paid something else than was reserved, or skipped something else', () => {
     const [transaction, call] = [...facts.calls][0] as [Hash, NonNullable<ReturnType<typeof facts.calls.get>>]
     const withCall = (change: Partial<typeof call>) =>
