@@ -9,7 +9,7 @@ import { openDevelopmentKms } from '../../enclave/development/kms.ts'
 import { readWrappingKey } from '../../enclave/development/wrapping-key-file.ts'
 import { encryptionContext, type KeyContext, type KeyPurpose } from '../../enclave/keys/encryption-context.ts'
 import { decodeCbor, encodeCbor } from '../../enclave/protocol/cbor.ts'
-import { configHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
+import { type Configuration, configHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
 import { type Hash, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
 import { concatBytes } from '../../enclave/protocol/words.ts'
@@ -34,7 +34,7 @@ export class Forger {
     this.ledgerId = ledgerIdOf(configuration)
     this.#stage = stage
     this.#wrappingKeyFile = join(stage.folder, 'keys', 'wrapping.key')
-    this.#context = { ledgerId: this.ledgerId, config: configHash(configuration), role: 'core', keyVersion: 1 }
+    this.#context = contextOf(configuration)
     this.stateKey = this.#unwrap('state', stage.keys?.state_ciphertext_b64)
   }
 
@@ -48,10 +48,10 @@ export class Forger {
   }
 
   /** Any key as the ciphertext that an enclave of this ledger takes for its own: version 1 ‖ IV 12 ‖ key 32 ‖ tag 16. */
-  wrap(purpose: KeyPurpose, key: Uint8Array): string {
+  wrap(purpose: KeyPurpose, key: Uint8Array, context = this.#context): string {
     const iv = randomBytes(IV_BYTES)
     const cipher = createCipheriv('aes-256-gcm', readWrappingKey(this.#wrappingKeyFile, randomBytes), iv)
-    cipher.setAAD(encodeCbor(encryptionContext(this.#context, purpose)))
+    cipher.setAAD(encodeCbor(encryptionContext(context, purpose)))
     const body = concatBytes(cipher.update(key), cipher.final())
     return Buffer.from(concatBytes(Uint8Array.of(1), iv, body, cipher.getAuthTag())).toString('base64')
   }
@@ -117,6 +117,11 @@ export class Forger {
       entries,
     }))
   }
+}
+
+/** What ciphertexts are bound to that an enclave of this configuration opens. */
+export function contextOf(configuration: Configuration): KeyContext {
+  return { ledgerId: ledgerIdOf(configuration), config: configHash(configuration), role: 'core', keyVersion: 1 }
 }
 
 const LENGTH_BYTES = 4

@@ -28,6 +28,25 @@ describe('G8: a ledger that owes more than the treasury holds', () => {
     await stage().audits(boot)
   })
 
+  it('goes on behind the last one who was served when the treasury is filled again', async () => {
+    const boot = await stage().active()
+    await boot.credit('6', 'orch-0', 'orch-1', 'orch-2', 'orch-3', 'orch-4')
+    const paid = async (budgetWei: bigint) => {
+      const commit = await boot.prepare({ budgetWei: budgetWei.toString() })
+      assert((await stage().send(commit)).landed)
+      await boot.confirm(commit.sequence, (1n << BigInt(commit.payouts.length)) - 1n)
+      return commit.payouts.map(({ account, amountWei }) => [account, amountWei / ETHER_WEI])
+    }
+    assert.deepEqual((await paid(TREASURY_WEI)).at(-1), [4, 2n])
+    const more = 7n * ETHER_WEI
+    assert.equal((await stage().asStranger({ to: stage().anchor, value: more })).status, '0x1')
+    assert.deepEqual(await paid(more), [
+      [5, 6n],
+      [4, 1n],
+    ])
+    assert.equal(await stage().treasuryWei(), 0n)
+  })
+
   it('loses nothing but time by a host that says the treasury holds more', async () => {
     const boot = await stage().active()
     await boot.credit('6', 'orch-0', 'orch-1', 'orch-2', 'orch-3')

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { decodeCbor } from '../../enclave/protocol/cbor.ts'
+import { keccak256 } from '../../enclave/protocol/hash.ts'
 import { Forger } from './forger.ts'
 import { codeOf, refuses, useStage } from './use-stage.ts'
 
@@ -45,12 +46,16 @@ describe('S1: a host that loads over a live state, or parts of one', () => {
     assert.deepEqual([...answers], ['STATE_MISMATCH'])
   })
 
-  it('can put no other head, tree, log or balance in the place of the one that was there', async () => {
+  it('can put no other head, tree, log, balance or policy in the place of the one that was there', async () => {
     const { forger, parts, chunk } = await openedSnapshot()
     const claim = { ...(await stage().claim()), bitmap: null }
     const [head, accounts, ...rest] = parts.map((part) => decodeCbor(part, { canonical: true }))
     const fields = head as object
     const [owner, payee, ...others] = accounts as { creditedWei: string }[]
+    // The flag that the replaced system carried in its blob, with the old hash beside it and with its own.
+    const { policy } = fields as { policy: object }
+    const flipped = { ...policy, credits: 'signed' }
+    const ownHash = keccak256(forger.encode(flipped))
     const robbed = [owner, { ...payee, creditedWei: '2000000000000000000' }, ...others]
     const changed = [
       [{ ...fields, ledgerId: new Uint8Array(32) }, accounts, ...rest],
@@ -58,6 +63,8 @@ describe('S1: a host that loads over a live state, or parts of one', () => {
       [{ ...fields, treeDepth: 18 }, accounts, ...rest],
       [{ ...fields, logSize: 3 }, accounts, ...rest],
       [head, robbed, ...rest],
+      [{ ...fields, policy: flipped }, accounts, ...rest],
+      [{ ...fields, policy: flipped, policyHash: ownHash }, accounts, ...rest],
     ]
     const again = await stage().boot()
     const answers: string[] = []
@@ -71,6 +78,8 @@ describe('S1: a host that loads over a live state, or parts of one', () => {
     assert.deepEqual(answers, [
       'STATE_MISMATCH',
       'CLAIM_MISMATCH',
+      'STATE_MISMATCH',
+      'STATE_MISMATCH',
       'STATE_MISMATCH',
       'STATE_MISMATCH',
       'STATE_MISMATCH',

@@ -7,10 +7,15 @@ import { CHAIN_ID } from '../../scripts/chain/evm.ts'
 import { WORLD } from '../../scripts/chain/world.ts'
 import { deployed } from './payees.ts'
 import { ETHER_WEI, lower } from './stage.ts'
+import { donate, lifted, redeem } from './ticket.ts'
 import { useStage } from './use-stage.ts'
+
+const GIFT_WEI = 7n
 
 describe('S11: signatures of one deployment brought to another', () => {
   const stage = useStage()
+  /** Rules v1 take a ticket for any part of its face. */
+  const elsewhere = useStage({ rules: 'v1' })
 
   /** A second anchor of the same guardian, with the same authority and a treasury. */
   async function secondAnchor(): Promise<Address> {
@@ -38,5 +43,17 @@ describe('S11: signatures of one deployment brought to another', () => {
     assert.equal((await stage().asStranger({ to: other, data: toHex(commit.call) })).status, '0x0')
     assert.equal(await stage().node.balanceOf(other), ETHER_WEI)
     await stage().audits(boot)
+  })
+
+  it('make a ticket that is as good on another chain, where it finds the sender’s deposit empty', async () => {
+    const boot = await stage().active()
+    await boot.credit('1', 'orch-0')
+    // Its hash holds no chain and no contract: the other chain's round is all that it takes.
+    const { number, hash } = await elsewhere().round()
+    const ticket = lifted(stage(), boot, await boot.prepare({ round: { number, hash } }))
+    assert.equal(await redeem(elsewhere(), ticket), 0n)
+    await donate(elsewhere(), GIFT_WEI, stage().authority)
+    assert.equal(await redeem(elsewhere(), ticket), GIFT_WEI, 'good for whatever somebody gives')
+    assert.equal(await elsewhere().outflowWei(), 0n)
   })
 })

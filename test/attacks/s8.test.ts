@@ -3,12 +3,15 @@ import { parseTransaction } from 'viem'
 import { decodeAnchorCall } from '../../enclave/protocol/anchor.ts'
 import { toHex } from '../../enclave/protocol/ids.ts'
 import type { SignedCall } from '../../enclave/protocol/method-results.ts'
+import type { Params } from '../../enclave/protocol/methods.ts'
 import { CHAIN_ID } from '../../scripts/chain/evm.ts'
 import { WORLD } from '../../scripts/chain/world.ts'
 import { anAddress } from '../builders/boot.ts'
 import { FEES } from './boot.ts'
+import { useGovernedStage } from './governed.ts'
+import { approval, askRotation, drawKeys } from './rotation.ts'
 import { lower } from './stage.ts'
-import { codeOf, useStage } from './use-stage.ts'
+import { codeOf, refuses, useStage } from './use-stage.ts'
 
 const STRANGER = anAddress(0xbad)
 /** What a host would like to say besides. */
@@ -26,13 +29,6 @@ const WISHES: readonly { readonly [field: string]: string | number }[] = [
 
 describe('S8: a host that wants a transaction of its own signed', () => {
   const stage = useStage()
-
-  /** Where the authority's transaction goes, and as which call. */
-  function decoded({ rawTransaction, call }: SignedCall) {
-    const { to, chainId, value, data } = parseTransaction(toHex(rawTransaction))
-    assert.equal(data, toHex(call), 'the transaction carries the call')
-    return { to: lower(to ?? ''), chainId, value: value ?? 0n, kind: decodeAnchorCall(call).kind }
-  }
 
   it('gets calls of the anchor on its chain, without value, and nothing else', async () => {
     const boot = await stage().boot()
@@ -67,3 +63,27 @@ describe('S8: a host that wants a transaction of its own signed', () => {
     }
   })
 })
+
+describe('S8: a host that wants a transaction of its own signed on a ledger of admins', () => {
+  const stage = useGovernedStage({ credits: 'host-trusted' })
+
+  it('gets a rotation of the anchor’s authority by quorum, to the anchor as well', async () => {
+    const boot = await stage().active()
+    const { address } = await drawKeys(stage())
+    const approved = await approval(stage(), boot, 2, address)
+    for (const wish of WISHES) {
+      const asked = { ...approved, fees: FEES, accountNonce: 1, ...wish } as Params<'rotate'>
+      await refuses(boot.call('rotate', asked), 'PARAMS_INVALID')
+    }
+    const rotation = await askRotation(stage(), boot, 2, address)
+    const expected = { to: stage().anchor, chainId: CHAIN_ID, value: 0n, kind: 'rotateAuthority' }
+    assert.deepEqual(decoded(rotation), expected)
+  })
+})
+
+/** Where the authority's transaction goes, and as which call. */
+function decoded({ rawTransaction, call }: SignedCall) {
+  const { to, chainId, value, data } = parseTransaction(toHex(rawTransaction))
+  assert.equal(data, toHex(call), 'the transaction carries the call')
+  return { to: lower(to ?? ''), chainId, value: value ?? 0n, kind: decodeAnchorCall(call).kind }
+}
