@@ -10,8 +10,8 @@ export type Suite = {
   readonly folder: string
   /** What a file's name ends in to belong to the suite. */
   readonly suffix: string
-  /** Of these files the ones whose names fit, or don't: one folder, two suites that run side by side. */
-  readonly names?: { readonly fit: RegExp; readonly wanted: boolean }
+  /** Of these files the ones that it tells by their names: one folder, several suites that run side by side. */
+  readonly owns?: (name: string) => boolean
   /** Left out of a plain `npm test`, which names it instead. */
   readonly slow: boolean
   /** What its files read from the environment. */
@@ -22,10 +22,13 @@ export type FoundSuite = Suite & { readonly files: readonly string[] }
 
 const FILES_MAX = 1_000
 
-/** Key release, provisioning, signer and attestation from the outside: half of what real processes take. */
+/** Key release, provisioning, signer and attestation from the outside: a third of what real processes take. */
 const KEY_FILES = /^(kms|provision|signer|imds|attest|api|vsock|guardian)/
 
-/** Cheapest first, so that a mistake shows early; of the long ones the longest first, so that both lanes end together. */
+/** The embedded chain, and what an auditor makes of a ledger on it. */
+const CHAIN_FILES = /^(chain|auditor|verify-balance)/
+
+/** Cheapest first, so that a mistake shows early; of the long ones the longest first, so that all lanes end together. */
 export const SUITES: readonly Suite[] = [
   mochaSuite('unit'),
   mochaSuite('vectors'),
@@ -33,9 +36,10 @@ export const SUITES: readonly Suite[] = [
   { ...mochaSuite('contracts'), runner: 'hardhat-mocha' },
   { ...mochaSuite('solidity'), runner: 'hardhat-solidity', folder: 'test/contracts', suffix: '.t.sol' },
   mochaSuite('model'),
-  { ...mochaSuite('e2e'), names: { fit: KEY_FILES, wanted: false } },
-  { ...mochaSuite('e2e'), name: 'keys', names: { fit: KEY_FILES, wanted: true } },
   mochaSuite('attacks'),
+  { ...mochaSuite('e2e'), owns: (name) => !KEY_FILES.test(name) && !CHAIN_FILES.test(name) },
+  { ...mochaSuite('e2e'), name: 'keys', owns: (name) => KEY_FILES.test(name) },
+  { ...mochaSuite('e2e'), name: 'chain', owns: (name) => CHAIN_FILES.test(name) },
   mochaSuite('faults'),
   mochaSuite('simulation'),
   mochaSuite('fuzz'),
@@ -66,10 +70,10 @@ function mochaSuite(name: string): Suite {
   return { name, runner: 'mocha', folder: `test/${name}`, suffix: '.test.ts', slow: false }
 }
 
-function filesOf(root: string, { folder, suffix, names }: Suite): string[] {
+function filesOf(root: string, { folder, suffix, owns }: Suite): string[] {
   if (!existsSync(join(root, folder))) return []
   const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith(suffix) && (names === undefined || names.fit.test(name) === names.wanted))
+    .filter((name) => name.endsWith(suffix) && (owns === undefined || owns(name)))
     .map((name) => join(folder, name))
     .sort()
   if (files.length > FILES_MAX)
