@@ -27,6 +27,7 @@ describe('A22: one log for the auditor and another for the orchestrator', () => 
     const { exit, findings } = await auditOf(stage(), 'shown', shown, checkpoint)
     assert.equal(exit, 1)
     const codes = findings.map(({ code, subject }) => `${code} ${subject}`)
-    assert(codes.includes('COMMIT_HEADER sequence 1 logRoot'), codes.join(', '))
+    for (const field of ['logRoot', 'balanceRoot', 'header'])
+      assert(codes.includes(`COMMIT_HEADER sequence 1 ${field}`), `${field}: ${codes.join(', ')}`)
   })
 })

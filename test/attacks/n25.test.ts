@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,13 +12,13 @@ import { World } from '../builders/boot.ts'
 import { issueServer, type ServerIdentity, type Span, WIDE } from '../stand-ins/kms/certificates.ts'
 import { serveKms } from '../stand-ins/kms/server.ts'
 import { REGION } from '../stand-ins/kms/start.ts'
+import { compileSteeredClock } from './steered-clock.ts'
 import type { Orders, Ready } from './steered-enclave.ts'
 
 const DAY_MS = 86_400_000
 const YEAR_SECONDS = 365 * 86_400
 const DAY_SECONDS = 86_400
 const PROGRAM = join(import.meta.dirname, 'steered-enclave.ts')
-const SOURCE = join(import.meta.dirname, 'steered-clock.c')
 
 type Steering = { readonly aheadSeconds: number; readonly again: boolean }
 type Decisions = { readonly ready: Ready; readonly genesisAt: number }
@@ -26,15 +26,14 @@ type Decisions = { readonly ready: Ready; readonly genesisAt: number }
 describe('N25: a host that steers the clock', function () {
   this.timeout(60_000)
   const folder = mkdtempSync(join(tmpdir(), 'steered-'))
-  const library = join(folder, 'steered-clock.so')
+  let library: string | undefined
   const closing: (() => void)[] = []
   const world = new World()
   let count = 0
 
   before(function () {
-    const words = ['-std=c11', '-O2', '-fPIC', '-shared', '-Wall', '-Wextra', SOURCE, '-o', library]
-    const { status, error } = spawnSync('cc', words, { stdio: ['ignore', 'ignore', 'inherit'] })
-    if (process.platform === 'linux' && error === undefined && status === 0) return
+    library = compileSteeredClock(folder)
+    if (library !== undefined) return
     process.stderr.write('skipped: N25: this machine has no C compiler for a clock that lies\n')
     this.skip()
   })

@@ -1,5 +1,7 @@
 import { strict as assert } from 'node:assert'
+import { decodeEntry } from '../../enclave/protocol/entry.ts'
 import { wei } from '../../enclave/protocol/money.ts'
+import type { Boot } from './boot.ts'
 import { OTHER_REPORTER, owedWei, REPORTER, signedOn, stored, useGovernedStage } from './governed.ts'
 import { ETHER_WEI } from './stage.ts'
 
@@ -21,6 +23,7 @@ describe('S29: a meter that counts too much', () => {
       ['applied', 'applied', 'CREDIT_CAP', 'CREDIT_CAP'],
     )
     assert.equal(await owedWei(boot, 'orch-0'), 2n * ETHER_WEI)
+    assert.deepEqual(refusedIn(boot), ['3 CREDIT_CAP', '4 CREDIT_CAP'])
     await stage().pay(boot)
     await stage().audits(boot)
   })
@@ -33,3 +36,30 @@ describe('S29: a meter that counts too much', () => {
     assert.equal(outcomes[0]?.kind, 'applied')
   })
 })
+
+describe('S29: a meter that counts too much for years', () => {
+  const caps = { windowWeiMax: wei(9n * ETHER_WEI), lifetimeWeiMax: wei(2n * ETHER_WEI) }
+  const stage = useGovernedStage({ reporters: [{ address: REPORTER.address, ...caps }] })
+
+  it('brings no more than its reporter’s cap for life, one by one or as a batch', async () => {
+    const by = signedOn(stage())
+    const boot = await stage().active()
+    await stored(boot, 'credit_signed', { credits: [by.credit(REPORTER, 1)] })
+    const batch = await stored(boot, 'credit_batch', by.batch(REPORTER, 2, [{}, {}]))
+    assert.deepEqual(batch.kind === 'ack' && batch.refused, [{ rseq: 3, code: 'CREDIT_CAP' }])
+    const { outcomes } = await stored(boot, 'credit_signed', { credits: [by.credit(REPORTER, 4)] })
+    assert.equal(outcomes[0]?.kind === 'refused' && outcomes[0].code, 'CREDIT_CAP')
+    assert.equal(await owedWei(boot, 'orch-0'), 2n * ETHER_WEI)
+    assert.deepEqual(refusedIn(boot), ['4 CREDIT_CAP'])
+  })
+})
+
+/** What the log records of single credits that do not count: number and code. */
+function refusedIn(boot: Boot): string[] {
+  return boot.entries
+    .map((bytes) => decodeEntry(bytes))
+    .flatMap(({ type, body }) => {
+      const { rseq, code } = body as { readonly rseq: number; readonly code: string }
+      return type === 'refuse' ? [`${rseq} ${code}`] : []
+    })
+}
