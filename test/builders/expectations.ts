@@ -1,5 +1,4 @@
 /** What a verifier of test documents demands: everything that it can, each test flips one thing. */
-
 import type {
   ArchivedExpectation,
   Expectation,

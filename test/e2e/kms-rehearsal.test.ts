@@ -5,11 +5,11 @@ import { createPublicClient, http } from 'viem'
 import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import { attestationDigestOf, imageDigestOf } from '../../enclave/protocol/attestation/user-data.ts'
 import { verifyUnder } from '../../enclave/protocol/attestation/verify-under.ts'
-import { isCoded } from '../../enclave/protocol/errors.ts'
 import { type Address, type Hash, toAddress } from '../../enclave/protocol/ids.ts'
 import type { HostConfig } from '../../host/config.ts'
 import { openEnclaveClient } from '../../host/enclave-client.ts'
 import { configureEnclave, lentForRelease } from '../../host/key-release.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { KEY_ID, type KmsProcess, REGION } from '../stand-ins/kms/start.ts'
 import { imagePcrs } from '../stand-ins/kms/world.ts'
 import { answerOf } from './cli-run.ts'
@@ -147,7 +147,7 @@ describe('A ledger whose keys KMS releases under attestation', function () {
     const { ciphertext_b64, state_ciphertext_b64 } = JSON.parse(readFileSync(world.config.paths.keyFile, 'utf8'))
     const lent = await lentForRelease(world.config)
     const again = client.call('provision', { ciphertext_b64, state_ciphertext_b64, ...lent })
-    expect(await codeOf(again)).to.equal('PHASE_FORBIDS')
+    expect(await codeOfCall(again)).to.equal('PHASE_FORBIDS')
     client.close()
   })
 
@@ -188,7 +188,7 @@ describe('A ledger whose keys KMS releases under attestation', function () {
       await configureEnclave(client, world.config.enclaveConfig, await client.call('status', {}))
       const { ciphertext_b64, state_ciphertext_b64 } = JSON.parse(readFileSync(world.config.paths.keyFile, 'utf8'))
       const lent = await lentForRelease(world.config)
-      return await codeOf(client.call('provision', { ciphertext_b64, state_ciphertext_b64, ...lent }))
+      return await codeOfCall(client.call('provision', { ciphertext_b64, state_ciphertext_b64, ...lent }))
     } finally {
       client.close()
       await other.kill()
@@ -231,14 +231,4 @@ function layFiles(config: HostConfig) {
 function digestOf(image: number): Hash {
   const [pcr0, pcr1, pcr2] = [0, 1, 2].map((index) => imagePcrs(image).get(index) as Uint8Array)
   return imageDigestOf(pcr0 as Uint8Array, pcr1 as Uint8Array, pcr2 as Uint8Array)
-}
-
-async function codeOf(attempt: Promise<unknown>): Promise<string> {
-  try {
-    await attempt
-    return 'accepted'
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
 }

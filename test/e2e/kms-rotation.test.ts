@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { bytesToHex } from 'viem'
 import { imageDigestOf } from '../../enclave/protocol/attestation/user-data.ts'
-import { isCoded } from '../../enclave/protocol/errors.ts'
 import { type Address, type Hash, toAddress } from '../../enclave/protocol/ids.ts'
 import { bootEnclave } from '../../host/boot.ts'
 import { type HostConfig, hostConfigOf } from '../../host/config.ts'
@@ -15,6 +14,7 @@ import { configureEnclave, lentForRelease } from '../../host/key-release.ts'
 import { openLog } from '../../host/log.ts'
 import { DEV_ACCOUNTS, devAccount } from '../../scripts/chain/accounts.ts'
 import { fundGasFloat } from '../../scripts/chain/setup.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { KEY_ID, type KmsProcess, REGION } from '../stand-ins/kms/start.ts'
 import { imagePcrs } from '../stand-ins/kms/world.ts'
 import { type Authority, eventLines, STAGES, said, startAuthority } from './authority-world.ts'
@@ -124,7 +124,7 @@ describe('Keys of KMS that are rotated', function () {
       await configureEnclave(client, configFile, await client.call('status', {}))
       const { ciphertext_b64, state_ciphertext_b64 } = json(keyFile)
       const lent = await lentForRelease({ ...stage.world.config, enclaveConfig: configFile })
-      return await codeOf(client.call('provision', { ciphertext_b64, state_ciphertext_b64, ...lent }))
+      return await codeOfCall(client.call('provision', { ciphertext_b64, state_ciphertext_b64, ...lent }))
     } finally {
       client.close()
       await other.kill()
@@ -135,7 +135,7 @@ describe('Keys of KMS that are rotated', function () {
   async function bootCode(config: HostConfig = stage.world.config): Promise<string> {
     const context = openContext(config, openLog({ level: 'silent', name: 'boot' }))
     try {
-      return await codeOf(bootEnclave(context))
+      return await codeOfCall(bootEnclave(context))
     } finally {
       await context.close()
     }
@@ -304,14 +304,4 @@ function digestOf(image: number): Hash {
     Uint8Array,
   ]
   return imageDigestOf(pcr0, pcr1, pcr2)
-}
-
-async function codeOf(attempt: Promise<unknown>): Promise<string> {
-  try {
-    await attempt
-    return 'accepted'
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
 }

@@ -9,6 +9,7 @@ import { expect } from 'chai'
 import { isCoded } from '../../enclave/protocol/errors.ts'
 import { openLog } from '../../host/log.ts'
 import { type Bridge, type BridgeOptions, endpointsOf, openBridge } from '../../scripts/cli/bridge.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { ROOT } from './pipeline-world.ts'
 
 const BULK_BYTES = 8 * 1024 * 1024
@@ -144,7 +145,7 @@ describe('a bridge', () => {
     chmodSync(path, 0o600)
     const to = await farServer((socket) => socket.pipe(socket))
     const near = await bridgeTo(to)
-    expect(await codeOf(openBridge({ listen: { kind: 'unix', path }, to, log }))).to.equal('PORT_BUSY')
+    expect(await codeOfCall(openBridge({ listen: { kind: 'unix', path }, to, log }))).to.equal('PORT_BUSY')
     near.destroy()
   })
 })
@@ -226,16 +227,6 @@ function collect(socket: Socket): Promise<Buffer> {
     socket.on('data', (chunk: Buffer) => chunks.push(chunk))
     for (const end of ['end', 'close', 'error'] as const) socket.once(end, () => done(Buffer.concat(chunks)))
   })
-}
-
-async function codeOf(attempt: Promise<unknown>): Promise<string> {
-  try {
-    await attempt
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
 }
 
 function codeOfSync(attempt: () => unknown): string {

@@ -5,20 +5,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { isCoded } from '../../enclave/protocol/errors.ts'
 import { type Handle, listen } from '../../enclave/shell/transport.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 
 const echo: Handle = async (request) => request
-
-async function refusal(attempt: Promise<unknown>): Promise<string> {
-  try {
-    await attempt
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
-}
 
 describe('an endpoint', () => {
   const folder = mkdtempSync(join(tmpdir(), 'endpoint-'))
@@ -44,7 +34,7 @@ describe('an endpoint', () => {
   it('is refused while somebody answers on it, and his socket stays', async () => {
     const other = createServer().listen(path)
     await once(other, 'listening')
-    expect(await refusal(listen(`unix://${path}`, echo))).to.equal('PORT_BUSY')
+    expect(await codeOfCall(listen(`unix://${path}`, echo))).to.equal('PORT_BUSY')
     expect(statSync(path).isSocket()).to.equal(true)
     other.close()
     await once(other, 'close')
@@ -52,16 +42,16 @@ describe('an endpoint', () => {
 
   it('is refused where another kind of file stands, which stays as it is', async () => {
     writeFileSync(path, 'precious')
-    expect(await refusal(listen(`unix://${path}`, echo))).to.equal('CONFIG_INVALID')
+    expect(await codeOfCall(listen(`unix://${path}`, echo))).to.equal('CONFIG_INVALID')
     expect(statSync(path).size).to.equal(8)
     rmSync(path)
   })
 
   it('is refused on a taken port and in a folder that does not exist', async () => {
     const listener = await listen('tcp://127.0.0.1:0', echo)
-    expect(await refusal(listen(listener.endpoint, echo))).to.equal('PORT_BUSY')
+    expect(await codeOfCall(listen(listener.endpoint, echo))).to.equal('PORT_BUSY')
     await listener.close()
-    expect(await refusal(listen(`unix://${join(folder, 'none', 'x.sock')}`, echo))).to.equal('CONFIG_INVALID')
+    expect(await codeOfCall(listen(`unix://${join(folder, 'none', 'x.sock')}`, echo))).to.equal('CONFIG_INVALID')
   })
 
   const malformed = [
@@ -82,7 +72,7 @@ describe('an endpoint', () => {
   ]
   for (const endpoint of malformed) {
     it(`is refused when written as "${endpoint.slice(0, 20)}"`, async () => {
-      expect(await refusal(listen(endpoint, echo))).to.equal('CONFIG_INVALID')
+      expect(await codeOfCall(listen(endpoint, echo))).to.equal('CONFIG_INVALID')
     })
   }
 })

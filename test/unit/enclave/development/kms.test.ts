@@ -15,9 +15,9 @@ import { openDevelopmentKms } from '../../../../enclave/development/kms.ts'
 import type { KeyContext, KeyPurpose } from '../../../../enclave/keys/encryption-context.ts'
 import { logKey } from '../../../../enclave/keys/log-key.ts'
 import { addressOf } from '../../../../enclave/keys/secp256k1.ts'
-import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { toHash, toHex } from '../../../../enclave/protocol/ids.ts'
 import { randomBytes } from '../../../../enclave/shell/entropy.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const CONTEXT: KeyContext = {
   ledgerId: toHash(new Uint8Array(32).fill(1)),
@@ -26,16 +26,6 @@ const CONTEXT: KeyContext = {
   keyVersion: 1,
 }
 const PURPOSES: readonly KeyPurpose[] = ['authority', 'state']
-
-function refusal(attempt: () => unknown): ErrorCode {
-  try {
-    attempt()
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
-}
 
 describe('development key release', () => {
   const folder = mkdtempSync(join(tmpdir(), 'keys-'))
@@ -86,14 +76,14 @@ describe('development key release', () => {
   for (const { title, context } of contexts) {
     it(`refuses both ciphertexts under ${title}`, () => {
       for (const purpose of PURPOSES) {
-        expect(refusal(() => kms.openKey(context, purpose, ciphertext(purpose)))).to.equal('KEY_CIPHERTEXT')
+        expect(codeOf(() => kms.openKey(context, purpose, ciphertext(purpose)))).to.equal('KEY_CIPHERTEXT')
       }
     })
   }
 
   it('refuses the ciphertext of one purpose for the other', () => {
-    expect(refusal(() => kms.openKey(CONTEXT, 'state', generated.authorityCiphertext))).to.equal('KEY_CIPHERTEXT')
-    expect(refusal(() => kms.openKey(CONTEXT, 'authority', generated.stateCiphertext))).to.equal('KEY_CIPHERTEXT')
+    expect(codeOf(() => kms.openKey(CONTEXT, 'state', generated.authorityCiphertext))).to.equal('KEY_CIPHERTEXT')
+    expect(codeOf(() => kms.openKey(CONTEXT, 'authority', generated.stateCiphertext))).to.equal('KEY_CIPHERTEXT')
   })
 
   it('refuses a ciphertext with any byte flipped, cut or added', () => {
@@ -101,18 +91,18 @@ describe('development key release', () => {
     for (let at = 0; at < bytes.length; at++) {
       const flipped = bytes.with(at, (bytes[at] as number) ^ 1)
       expect(
-        refusal(() => kms.openKey(CONTEXT, 'authority', flipped)),
+        codeOf(() => kms.openKey(CONTEXT, 'authority', flipped)),
         `byte ${at}`,
       ).to.equal('KEY_CIPHERTEXT')
     }
     for (const other of [bytes.slice(0, -1), new Uint8Array([...bytes, 0]), new Uint8Array(0)]) {
-      expect(refusal(() => kms.openKey(CONTEXT, 'authority', other))).to.equal('KEY_CIPHERTEXT')
+      expect(codeOf(() => kms.openKey(CONTEXT, 'authority', other))).to.equal('KEY_CIPHERTEXT')
     }
   })
 
   it('refuses a ciphertext of another wrapping key', () => {
     const other = openDevelopmentKms(join(folder, 'other.key'), randomBytes)
-    expect(refusal(() => other.openKey(CONTEXT, 'state', generated.stateCiphertext))).to.equal('KEY_CIPHERTEXT')
+    expect(codeOf(() => other.openKey(CONTEXT, 'state', generated.stateCiphertext))).to.equal('KEY_CIPHERTEXT')
   })
 
   it('keeps the wrapping key in a file of 32 bytes for its owner alone, and leaves no draft beside it', () => {
@@ -134,14 +124,14 @@ describe('development key release', () => {
 
   it('refuses a file that others can read, of another length, or that is a link', () => {
     chmodSync(path, 0o640)
-    expect(refusal(() => openDevelopmentKms(path, randomBytes))).to.equal('CONFIG_INVALID')
+    expect(codeOf(() => openDevelopmentKms(path, randomBytes))).to.equal('CONFIG_INVALID')
     chmodSync(path, 0o600)
     const short = join(folder, 'short.key')
     writeFileSync(short, new Uint8Array(31), { mode: 0o600 })
-    expect(refusal(() => openDevelopmentKms(short, randomBytes))).to.equal('CONFIG_INVALID')
+    expect(codeOf(() => openDevelopmentKms(short, randomBytes))).to.equal('CONFIG_INVALID')
     const link = join(folder, 'link.key')
     symlinkSync(path, link)
-    expect(refusal(() => openDevelopmentKms(link, randomBytes))).to.equal('CONFIG_INVALID')
-    expect(refusal(() => openDevelopmentKms(join(folder, 'none', 'x.key'), randomBytes))).to.equal('CONFIG_INVALID')
+    expect(codeOf(() => openDevelopmentKms(link, randomBytes))).to.equal('CONFIG_INVALID')
+    expect(codeOf(() => openDevelopmentKms(join(folder, 'none', 'x.key'), randomBytes))).to.equal('CONFIG_INVALID')
   })
 })

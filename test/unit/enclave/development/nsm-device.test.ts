@@ -7,12 +7,12 @@ import { type DevelopmentNsmOptions, openDevelopmentNsm } from '../../../../encl
 import { pcr16Of } from '../../../../enclave/protocol/attestation/user-data.ts'
 import { verifyAttestation } from '../../../../enclave/protocol/attestation/verify.ts'
 import { type CborInput, type CborValue, decodeCbor, encodeCbor } from '../../../../enclave/protocol/cbor.ts'
-import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { fromHex, toHash } from '../../../../enclave/protocol/ids.ts'
 import { randomBytes } from '../../../../enclave/shell/entropy.ts'
 import { type NsmDevice, openNsm } from '../../../../enclave/shell/nsm.ts'
 import { attestSelf } from '../../../../enclave/shell/self-attestation.ts'
 import { filled, pcr4Of, pinOf, selfVerifierUnder } from '../../../builders/attestation.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const AT_MS = Date.UTC(2026, 10, 21, 12)
 const HOUR_MS = 3_600_000
@@ -25,16 +25,6 @@ function open(options: DevelopmentNsmOptions = {}): NsmDevice {
 
 function ask(device: NsmDevice, request: CborInput): CborValue {
   return decodeCbor(device(encodeCbor(request)), { canonical: true })
-}
-
-function refusal(attempt: () => unknown): ErrorCode {
-  try {
-    attempt()
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
 }
 
 describe('the development NSM', () => {
@@ -105,7 +95,7 @@ describe('the development NSM', () => {
     nsm.lockPcr(16)
     expect(nsm.describePcr(16)).to.deep.equal({ locked: true, value: pcr16Of(name) })
     for (const again of [() => nsm.extendPcr(16, fromHex(name)), () => nsm.lockPcr(16)])
-      expect(refusal(again)).to.equal('NSM_FAILED')
+      expect(codeOf(again)).to.equal('NSM_FAILED')
     expect(nsm.describePcr(16).value).to.deep.equal(pcr16Of(name))
   })
 
@@ -143,7 +133,7 @@ describe('the development NSM', () => {
     const document = openNsm(open({ pcrs: new Map([0, 1, 2].map((index) => [index, filled(7)])) })).document(NOTHING)
     const image = { pcr0: filled(7), pcr1: filled(7), pcr2: filled(7) }
     const expectation = { mode: 'archived', measurements: [image], nonce: 'unchecked', binding: 'unchecked' } as const
-    expect(refusal(() => verifyAttestation(document, expectation))).to.equal('ATTESTATION_ROOT')
+    expect(codeOf(() => verifyAttestation(document, expectation))).to.equal('ATTESTATION_ROOT')
   })
 
   it('keeps one leaf for a while and takes a new one in good time, so that no document dies of its age', () => {
@@ -186,7 +176,7 @@ describe('the development NSM', () => {
     const path = join(folder, 'wrong.cbor')
     readDevelopmentRoot(path, randomBytes)
     chmodSync(path, 0o640)
-    expect(refusal(() => readDevelopmentRoot(path, randomBytes))).to.equal('CONFIG_INVALID')
+    expect(codeOf(() => readDevelopmentRoot(path, randomBytes))).to.equal('CONFIG_INVALID')
     chmodSync(path, 0o600)
     const whole = readFileSync(path)
     const { key } = decodeCbor(whole, { canonical: true }) as { key: Uint8Array }
@@ -194,7 +184,7 @@ describe('the development NSM', () => {
     const wrong = [whole.subarray(1), encodeCbor({ key }), encodeCbor({ certificate, key }), encodeCbor([1])]
     for (const bytes of wrong) {
       writeFileSync(path, bytes)
-      expect(refusal(() => readDevelopmentRoot(path, randomBytes))).to.equal('CONFIG_INVALID')
+      expect(codeOf(() => readDevelopmentRoot(path, randomBytes))).to.equal('CONFIG_INVALID')
     }
     writeFileSync(path, whole)
     readDevelopmentRoot(path, randomBytes)

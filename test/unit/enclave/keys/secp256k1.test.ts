@@ -14,8 +14,8 @@ import {
   type Signature,
   sign,
 } from '../../../../enclave/keys/secp256k1.ts'
-import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { toHex } from '../../../../enclave/protocol/ids.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const run = promisify(execFile)
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
@@ -27,16 +27,6 @@ function word(value: bigint): Uint8Array {
 
 function seeded(text: string): Uint8Array {
   return new Uint8Array(createHash('sha256').update(text).digest())
-}
-
-function refusal(attempt: () => unknown): ErrorCode {
-  try {
-    attempt()
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
 }
 
 async function child(script: string, env: Record<string, string> = {}): Promise<string> {
@@ -133,8 +123,8 @@ describe('the forms of a signature', () => {
   it('refuse other lengths', () => {
     const [signature] = signatures as [Signature]
     for (const length of [0, 63, 64, 66])
-      expect(refusal(() => decodeSignature(new Uint8Array(length)))).to.equal('SIGNATURE_INVALID')
-    expect(refusal(() => decodeCompactSignature(encodeSignature(signature)))).to.equal('SIGNATURE_INVALID')
+      expect(codeOf(() => decodeSignature(new Uint8Array(length)))).to.equal('SIGNATURE_INVALID')
+    expect(codeOf(() => decodeCompactSignature(encodeSignature(signature)))).to.equal('SIGNATURE_INVALID')
   })
 
   it('refuse every v but 27 and 28', () => {
@@ -142,7 +132,7 @@ describe('the forms of a signature', () => {
     for (let v = 0; v < 256; v++) {
       const attempt = () => decodeSignature(bytes.with(64, v))
       if (v === 27 || v === 28) expect(attempt().yParity).to.equal(v - 27)
-      else expect(refusal(attempt)).to.equal('SIGNATURE_INVALID')
+      else expect(codeOf(attempt)).to.equal('SIGNATURE_INVALID')
     }
   })
 
@@ -151,9 +141,9 @@ describe('the forms of a signature', () => {
     const withS = (s: bigint) => new Uint8Array([...word(1n), ...word(s), 27])
     expect(decodeSignature(withS(half)).s).to.deep.equal(word(half))
     for (const s of [half + 1n, ORDER - 1n, 2n ** 255n, 2n ** 256n - 1n]) {
-      expect(refusal(() => decodeSignature(withS(s)))).to.equal('SIGNATURE_INVALID')
+      expect(codeOf(() => decodeSignature(withS(s)))).to.equal('SIGNATURE_INVALID')
     }
-    expect(refusal(() => decodeCompactSignature(withS(half + 1n).slice(0, 64)))).to.equal('SIGNATURE_INVALID')
+    expect(codeOf(() => decodeCompactSignature(withS(half + 1n).slice(0, 64)))).to.equal('SIGNATURE_INVALID')
   })
 })
 

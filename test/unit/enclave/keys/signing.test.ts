@@ -17,7 +17,6 @@ import {
 import { drawPrivateKey, newSessionKey, refuseRelatedKeys } from '../../../../enclave/keys/session-key.ts'
 import { signTicket } from '../../../../enclave/keys/tickets.ts'
 import { type AnchorTransaction, signTransaction } from '../../../../enclave/keys/transactions.ts'
-import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { keccak256 } from '../../../../enclave/protocol/hash.ts'
 import { type Address, fromHex, type Hash, type Hex, toHash, toHex } from '../../../../enclave/protocol/ids.ts'
 import { wei } from '../../../../enclave/protocol/money.ts'
@@ -28,6 +27,7 @@ import {
   ticketHash,
   ticketSigningDigest,
 } from '../../../../enclave/protocol/ticket.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const SHARED_VECTORS = new URL('../../../../../shared/data/vectors/', import.meta.url)
 const KEY = new Uint8Array(32).fill(0x11)
@@ -39,16 +39,6 @@ function sharedVectors(name: string, test: Mocha.Context) {
   process.stdout.write(`skipped: ${name} is not beside this checkout\n`)
   // biome-ignore lint/suspicious/noSkippedTests: the vectors are not everywhere, and the reason is printed.
   return test.skip()
-}
-
-function refusal(attempt: () => unknown): ErrorCode {
-  try {
-    attempt()
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
 }
 
 function address(byte: number): Address {
@@ -278,7 +268,7 @@ describe('the session key', () => {
   for (const { title, authority, state } of related) {
     it(`is refused a boot where ${title}`, () => {
       refuseRelatedKeys(KEY, STATE_KEY, session)
-      expect(refusal(() => refuseRelatedKeys(authority, state, session))).to.equal('KEY_CIPHERTEXT')
+      expect(codeOf(() => refuseRelatedKeys(authority, state, session))).to.equal('KEY_CIPHERTEXT')
     })
   }
 })

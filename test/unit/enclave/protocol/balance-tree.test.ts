@@ -11,22 +11,14 @@ import {
   orchestratorIdHash,
   verifyBalanceProof,
 } from '../../../../enclave/protocol/balance-tree.ts'
-import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { installPureHashes } from '../../../../enclave/protocol/hash.ts'
 import { type Address, fromHex, type Hex, toHex } from '../../../../enclave/protocol/ids.ts'
 import { parseWei, wei } from '../../../../enclave/protocol/money.ts'
 import { installFastHashes } from '../../../../enclave/shell/fast-hashes.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 import vectors from '../../../vectors/tree.json' with { type: 'json' }
 
 const LEAF_WORDS = parseAbiParameters('bytes32,uint256,bytes32,address,uint256,uint256,uint256,uint256')
-
-function codeOf(run: () => unknown): ErrorCode | string {
-  try {
-    return `accepted: ${run()}`
-  } catch (error) {
-    return isCoded(error) ? error.code : `not coded: ${error}`
-  }
-}
 
 const LEAVES: BalanceLeaf[] = vectors.accounts.map((account) => ({
   index: account.index,

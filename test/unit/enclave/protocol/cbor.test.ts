@@ -9,7 +9,8 @@ import {
   decodeCbor,
   encodeCbor,
 } from '../../../../enclave/protocol/cbor.ts'
-import { AssertionError, CodedError, type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
+import { AssertionError, CodedError } from '../../../../enclave/protocol/errors.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const CANONICAL: CborOptions = { canonical: true }
 const LOOSE: CborOptions = { canonical: false }
@@ -21,15 +22,6 @@ function bytesOf(hex: string): Uint8Array {
 
 function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex')
-}
-
-/** The code of the refusal, or what came instead. */
-function codeOf(run: () => unknown): ErrorCode | string {
-  try {
-    return `accepted: ${run()}`
-  } catch (error) {
-    return isCoded(error) ? error.code : `not coded: ${error}`
-  }
 }
 
 function isBug(run: () => unknown): boolean {

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { type CborInput, encodeCbor } from '../../../../enclave/protocol/cbor.ts'
-import { AssertionError, type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
+import { AssertionError, type ErrorCode } from '../../../../enclave/protocol/errors.ts'
 import {
   compareCodePoints,
   decodeMessage,
@@ -11,6 +11,7 @@ import {
   FRAME_BYTES_MAX,
   FrameReader,
 } from '../../../../enclave/protocol/frame.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const encoder = new TextEncoder()
 
@@ -20,14 +21,6 @@ function textOf(bytes: Uint8Array): string {
 
 function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex')
-}
-
-function codeOf(run: () => unknown): ErrorCode | string {
-  try {
-    return `accepted: ${run()}`
-  } catch (error) {
-    return isCoded(error) ? error.code : `not coded: ${error}`
-  }
 }
 
 function announcing(bytes: number): Uint8Array {

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'chai'
-import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { fromHex, type Hex, toHex } from '../../../../enclave/protocol/ids.ts'
 import {
   type ConsistencyClaim,
@@ -16,17 +15,10 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../../../../enclave/protocol/log-tree.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 import vectors from '../../../vectors/log.json' with { type: 'json' }
 
 const PAIRS_MAX = 64
-
-function codeOf(run: () => unknown): ErrorCode | string {
-  try {
-    return `accepted: ${run()}`
-  } catch (error) {
-    return isCoded(error) ? error.code : `not coded: ${error}`
-  }
-}
 
 function sha(...parts: Uint8Array[]): Buffer {
   return createHash('sha256').update(Buffer.concat(parts)).digest()

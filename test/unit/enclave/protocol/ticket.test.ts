@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { encodePacked, keccak256 as viemKeccak256 } from 'viem/utils'
-import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import {
   type Address,
   fromHex,
@@ -28,6 +27,7 @@ import {
   ticketHash,
   WIN_PROB_ALWAYS,
 } from '../../../../enclave/protocol/ticket.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const SHARED_VECTORS = new URL('../../../../../shared/data/vectors/', import.meta.url)
 const OUR_HASHES = new URL('../../../vectors/ticket-hashes.json', import.meta.url)
@@ -76,16 +76,6 @@ function somePayouts(tickets: number, transfers: number): Payouts {
       amountWei: wei(BigInt(index + 1)),
     })),
   }
-}
-
-function refusal(run: () => unknown): ErrorCode {
-  try {
-    run()
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
 }
 
 describe('the hash of a ticket', () => {
@@ -216,19 +206,19 @@ describe('packed payouts', () => {
   it('refuse a byte less or more, and an empty message', () => {
     const packed = packPayouts(somePayouts(2, 2))
     for (const bytes of [packed.slice(0, -1), new Uint8Array([...packed, 0]), packed.slice(0, 49), new Uint8Array(0)]) {
-      expect(refusal(() => parsePayouts(bytes))).to.equal('PAYOUTS_SYNTAX')
+      expect(codeOf(() => parsePayouts(bytes))).to.equal('PAYOUTS_SYNTAX')
     }
   })
 
   it('refuse no payout at all, and 129 of either kind', () => {
     const head = packPayouts(somePayouts(0, 1)).slice(0, 50)
-    expect(refusal(() => parsePayouts(head))).to.equal('PAYOUTS_SYNTAX')
+    expect(codeOf(() => parsePayouts(head))).to.equal('PAYOUTS_SYNTAX')
     const full = packPayouts(somePayouts(0, PAYOUTS_MAX))
-    expect(refusal(() => parsePayouts(new Uint8Array([...full, ...full.slice(-32)])))).to.equal('PAYOUTS_SYNTAX')
+    expect(codeOf(() => parsePayouts(new Uint8Array([...full, ...full.slice(-32)])))).to.equal('PAYOUTS_SYNTAX')
     const tickets = packPayouts(somePayouts(PAYOUTS_MAX, 0))
     const oneMore = new Uint8Array([...tickets, ...tickets.slice(-96)])
     oneMore[49] = PAYOUTS_MAX + 1
-    expect(refusal(() => parsePayouts(oneMore))).to.equal('PAYOUTS_SYNTAX')
+    expect(codeOf(() => parsePayouts(oneMore))).to.equal('PAYOUTS_SYNTAX')
   })
 
   it('refuse a ticket count that the length does not bear out', () => {
@@ -240,7 +230,7 @@ describe('packed payouts', () => {
       if (count === 1) expect(parsePayouts(changed).transfers).to.have.length(3)
       else
         expect(
-          refusal(() => parsePayouts(changed)),
+          codeOf(() => parsePayouts(changed)),
           `count ${count}`,
         ).to.equal('PAYOUTS_SYNTAX')
     }
@@ -270,7 +260,7 @@ describe('packed payouts', () => {
       const packed = packPayouts(somePayouts(tickets, transfers))
       expect(parsePayouts(packed).tickets).to.have.length(tickets)
       packed.set(bytes, at)
-      expect(refusal(() => parsePayouts(packed))).to.equal('PAYOUTS_SYNTAX')
+      expect(codeOf(() => parsePayouts(packed))).to.equal('PAYOUTS_SYNTAX')
     })
   }
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { AssertionError, type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
+import { AssertionError } from '../../../../enclave/protocol/errors.ts'
 import {
   decodeEntryBundle,
   decodeHashTile,
@@ -13,14 +13,7 @@ import {
   type TileName,
   tilePath,
 } from '../../../../enclave/protocol/tlog.ts'
-
-function codeOf(run: () => unknown): ErrorCode | string {
-  try {
-    return `accepted: ${run()}`
-  } catch (error) {
-    return isCoded(error) ? error.code : `not coded: ${error}`
-  }
-}
+import { codeOf } from '../../../builders/refusals.ts'
 
 describe('tiles: paths', () => {
   const rows: [TileName, string][] = [

@@ -1,18 +1,8 @@
 import { expect } from 'chai'
-import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { packRecords, unpackRecords } from '../../../../enclave/seal/record-file.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const RECORDS = [Uint8Array.of(1, 2, 3), new Uint8Array(0), new Uint8Array(300).fill(7)]
-
-function refusal(attempt: () => unknown): ErrorCode {
-  try {
-    attempt()
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
-}
 
 describe('records in one blob', () => {
   it('read back as they were packed, none among them', () => {
@@ -26,13 +16,13 @@ describe('records in one blob', () => {
     for (let length = 0; length <= blob.length; length++) {
       const attempt = () => unpackRecords(blob.slice(0, length), 3)
       if (whole.includes(length)) expect(attempt()).to.have.length(whole.indexOf(length))
-      else expect(refusal(attempt), `${length} bytes`).to.equal('SEAL_BROKEN')
+      else expect(codeOf(attempt), `${length} bytes`).to.equal('SEAL_BROKEN')
     }
   })
 
   it('are refused beyond the number asked for, and with a length of 4 GiB', () => {
-    expect(refusal(() => unpackRecords(packRecords(RECORDS), 2))).to.equal('SEAL_BROKEN')
-    expect(refusal(() => unpackRecords(Uint8Array.of(255, 255, 255, 255, 0), 3))).to.equal('SEAL_BROKEN')
+    expect(codeOf(() => unpackRecords(packRecords(RECORDS), 2))).to.equal('SEAL_BROKEN')
+    expect(codeOf(() => unpackRecords(Uint8Array.of(255, 255, 255, 255, 0), 3))).to.equal('SEAL_BROKEN')
   })
 
   it('read a view into a larger buffer, and come out as copies', () => {

@@ -3,11 +3,11 @@ import { drawDevelopmentRoot } from '../../../../enclave/development/chain.ts'
 import { openDevelopmentNsm } from '../../../../enclave/development/nsm-device.ts'
 import { imageDigestOf } from '../../../../enclave/protocol/attestation/user-data.ts'
 import { verifyAttestation } from '../../../../enclave/protocol/attestation/verify.ts'
-import { isCoded } from '../../../../enclave/protocol/errors.ts'
 import { randomBytes } from '../../../../enclave/shell/entropy.ts'
 import { type DocumentRequest, type Nsm, openNsm } from '../../../../enclave/shell/nsm.ts'
 import { attestedMs, attestSelf, refuseDebug } from '../../../../enclave/shell/self-attestation.ts'
 import { filled, pinOf, selfVerifierUnder } from '../../../builders/attestation.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const AT_MS = Date.UTC(2026, 10, 21, 12)
 const KEY = new Uint8Array(294).fill(3)
@@ -23,16 +23,6 @@ function open(pcrs: ReadonlyMap<number, Uint8Array>): Nsm {
 /** What a module does that answers another question than it was asked. */
 function twisted(nsm: Nsm, twist: (request: DocumentRequest) => DocumentRequest): Nsm {
   return { ...nsm, document: (request) => nsm.document(twist(request)) }
-}
-
-function refusal(attempt: () => unknown): string {
-  try {
-    attempt()
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
 }
 
 describe('what a boot learns about itself', () => {
@@ -52,14 +42,14 @@ describe('what a boot learns about itself', () => {
     it(`is debug mode with ${name}, where a production image ends`, () => {
       const self = attestSelf(open(pcrs), verify, { recipientKeyDer: KEY })
       expect(self.debug).to.equal(true)
-      expect(refusal(() => refuseDebug(self))).to.equal('DEBUG_IMAGE')
+      expect(codeOf(() => refuseDebug(self))).to.equal('DEBUG_IMAGE')
     })
   }
 
   it('refuses a document over another key, another nonce or another image than it asked about', () => {
     const nsm = open(IMAGE)
     const about = (changed: Nsm, recipientKeyDer: Uint8Array | null = KEY) =>
-      refusal(() => attestSelf(changed, verify, { recipientKeyDer }))
+      codeOf(() => attestSelf(changed, verify, { recipientKeyDer }))
     const otherKey = twisted(nsm, (request) => ({ ...request, publicKey: filled(9) }))
     expect(about(otherKey)).to.equal('ATTESTATION_BINDING')
     expect(about(otherKey, null)).to.equal('ATTESTATION_BINDING')
@@ -70,16 +60,16 @@ describe('what a boot learns about itself', () => {
   })
 
   it('refuses under AWS’s root what a development module signed', () => {
-    expect(refusal(() => attestSelf(open(IMAGE), verifyAttestation, { recipientKeyDer: KEY }))).to.equal(
+    expect(codeOf(() => attestSelf(open(IMAGE), verifyAttestation, { recipientKeyDer: KEY }))).to.equal(
       'ATTESTATION_ROOT',
     )
-    expect(refusal(() => attestedMs(open(IMAGE), verifyAttestation))).to.equal('ATTESTATION_ROOT')
+    expect(codeOf(() => attestedMs(open(IMAGE), verifyAttestation))).to.equal('ATTESTATION_ROOT')
   })
 
   it('takes the time of a document under a nonce of its own, and no older document', () => {
     const nsm = open(IMAGE)
     expect(attestedMs(nsm, verify)).to.equal(AT_MS)
     const old = nsm.document({ nonce: filled(1), userData: null, publicKey: null })
-    expect(refusal(() => attestedMs({ ...nsm, document: () => old }, verify))).to.equal('ATTESTATION_NONCE')
+    expect(codeOf(() => attestedMs({ ...nsm, document: () => old }, verify))).to.equal('ATTESTATION_NONCE')
   })
 })

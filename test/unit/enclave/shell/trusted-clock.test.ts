@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { CodedError, isCoded } from '../../../../enclave/protocol/errors.ts'
+import { CodedError } from '../../../../enclave/protocol/errors.ts'
 import {
   carriedMs,
   isPrompt,
@@ -8,6 +8,7 @@ import {
   READING_ATTEMPTS_MAX,
   READING_TOOK_MS_MAX,
 } from '../../../../enclave/shell/trusted-clock.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const AT_MS = Date.UTC(2026, 10, 21, 12)
 const AT_SECONDS = AT_MS / 1_000
@@ -37,16 +38,6 @@ function world() {
       this.monotonicMs += ms
     },
   }
-}
-
-function refusal(attempt: () => unknown): string {
-  try {
-    attempt()
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
 }
 
 describe("a reading of the NSM's time", () => {
@@ -119,21 +110,21 @@ describe('the trusted clock', () => {
     const scene = world()
     const clock = openTrustedClock(scene.source())
     scene.failing = true
-    expect(refusal(() => clock.unixSeconds())).to.equal('NSM_FAILED')
+    expect(codeOf(() => clock.unixSeconds())).to.equal('NSM_FAILED')
     scene.failing = false
     expect(clock.unixSeconds()).to.equal(AT_SECONDS)
     scene.failing = true
     scene.pass(READING_AGE_MS_MAX)
     expect(clock.unixSeconds()).to.equal(AT_SECONDS + 60)
     scene.pass(1)
-    expect(refusal(() => clock.unixSeconds())).to.equal('NSM_FAILED')
+    expect(codeOf(() => clock.unixSeconds())).to.equal('NSM_FAILED')
   })
 
   it('takes no answer that was held back, and stops asking after some', () => {
     const scene = world()
     const clock = openTrustedClock(scene.source())
     scene.tookMs = READING_TOOK_MS_MAX + 1
-    expect(refusal(() => clock.unixSeconds())).to.equal('NSM_FAILED')
+    expect(codeOf(() => clock.unixSeconds())).to.equal('NSM_FAILED')
     expect(scene.documents).to.equal(READING_ATTEMPTS_MAX)
     scene.tookMs = READING_TOOK_MS_MAX
     expect(clock.unixSeconds()).to.equal(AT_SECONDS)

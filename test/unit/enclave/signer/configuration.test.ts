@@ -1,6 +1,5 @@
 import { expect } from 'chai'
 import { configHash } from '../../../../enclave/protocol/configuration.ts'
-import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { wei } from '../../../../enclave/protocol/money.ts'
 import {
   parseSignerConfiguration,
@@ -14,20 +13,11 @@ import {
 import { SIGNER_METHODS } from '../../../../enclave/protocol/signer-methods.ts'
 import { signerConfigurationOf } from '../../../../enclave/protocol/signer-terms.ts'
 import { ledgerIdOf } from '../../../../enclave/protocol/typed-data.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 import { aHash, aSignerConfiguration, aSignerPolicy, BROKER, CHAIN_ID, PAYEES, STRANGER } from './a-signer.ts'
 
 const ARN = 'arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555'
 const TERMS = { keyId: ARN, region: 'eu-central-1', keyVersion: 1 }
-
-function codeOf(run: () => unknown): ErrorCode | 'accepted' {
-  try {
-    run()
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  return 'accepted'
-}
 
 /** The configuration as it stands in JSON: wei as decimal text. */
 function inJson(configuration: SignerConfiguration): { [key: string]: unknown } {

@@ -3,9 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { toHex } from '../../../../enclave/protocol/ids.ts'
+import { wei } from '../../../../enclave/protocol/money.ts'
+import { policyCodec, policyHash } from '../../../../enclave/protocol/policy.ts'
 import { signAnswer } from '../../../../scripts/cli/acts/answers.ts'
 import { newAct, writeAct } from '../../../../scripts/cli/acts/file.ts'
-import { anAddress } from '../../../builders/boot.ts'
+import { changesOf } from '../../../../scripts/cli/acts/policy-changes.ts'
+import { anAddress, aPolicy } from '../../../builders/boot.ts'
 
 const LEDGER = { chainId: 42_161, anchor: anAddress(0xa1) }
 const NOWHERE = { out: () => undefined, err: () => undefined, environment: {}, typedIn: '/' }
@@ -27,4 +31,26 @@ describe('an act in a file', () => {
       expect((await signAnswer(file, {}, NOWHERE)).text).to.contain(said)
     }
   })
+
+  it('shows which fields of a policy change, beside the policy that it names and no other', () => {
+    const before = aPolicy({ payoutWeiMax: wei(10n ** 18n) })
+    const after = aPolicy({ payoutWeiMax: wei(2n * 10n ** 18n), deniedRecipients: [anAddress(9)] })
+    const fields = { policy: policyCodec.encode(after), version: 2, notAfter: 1, prevPolicyHash: policyHash(before) }
+    const { act, fields: read } = newAct('policy', LEDGER, JSON.parse(JSON.stringify(hexed(fields))))
+    expect(changesOf({ act, fields: read }, before)).to.deep.equal([
+      'It changes:',
+      '  payoutWeiMax: 1 ETH becomes 2 ETH',
+      `  deniedRecipients: [] becomes ["${anAddress(9)}"]`,
+    ])
+    expect(() => changesOf({ act, fields: read }, after)).to.throw('to compare with')
+    expect(changesOf({ act: 'drain', fields: {} }, after)).to.deep.equal([])
+  })
 })
+
+/** Bytes as a file of JSON has them. */
+function hexed(value: unknown): unknown {
+  if (value instanceof Uint8Array) return toHex(value)
+  if (Array.isArray(value)) return value.map(hexed)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, hexed(inner)]))
+}

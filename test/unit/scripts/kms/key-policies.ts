@@ -1,6 +1,5 @@
 /** Key policies to take one thing from, and what the linter then says. */
 import { parseConfiguration } from '../../../../enclave/protocol/configuration.ts'
-import { isCoded } from '../../../../enclave/protocol/errors.ts'
 import { contextOf } from '../../../../scripts/kms/context.ts'
 import type { Severity } from '../../../../scripts/kms/findings.ts'
 import { lintKeyPolicy } from '../../../../scripts/kms/lint.ts'
@@ -72,17 +71,6 @@ export function found(policy: unknown, severity: Severity, images?: readonly Ima
   const bytes = new TextEncoder().encode(typeof policy === 'string' ? policy : JSON.stringify(policy))
   const ids = lintKeyPolicy(bytes, images).filter((one) => one.severity === severity)
   return [...new Set(ids.map(({ id }) => id))].sort()
-}
-
-/** The code that a call is refused with, or `accepted`. */
-export function codeOf(call: () => unknown): string {
-  try {
-    call()
-    return 'accepted'
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
 }
 
 /** The policy after a change of one statement. */

@@ -12,13 +12,13 @@ import { contextOf, contextOfHash, pcr16Of, readConfiguration } from '../../../.
 import { canaryPolicies, hostRolePolicy } from '../../../../scripts/kms/iam.ts'
 import { readImages } from '../../../../scripts/kms/measurements.ts'
 import { keyPolicy } from '../../../../scripts/kms/policy.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 import {
   ACCOUNT_ROOT,
   ADMIN_ROLE,
   aKeyPolicy,
   anImage,
   CONFIGURATION,
-  codeOf,
   found,
   HOST_ROLE,
   KEY_ARN,

@@ -8,8 +8,8 @@ import {
   readEnvelope,
   sealKey,
 } from '../../../../../enclave/keys/kms/envelope.ts'
-import { type ErrorCode, isCoded } from '../../../../../enclave/protocol/errors.ts'
 import { toHash } from '../../../../../enclave/protocol/ids.ts'
+import { codeOf } from '../../../../builders/refusals.ts'
 
 const BY_KMS: KeyContext = {
   ledgerId: toHash(new Uint8Array(32).fill(1)),
@@ -23,16 +23,6 @@ const DATA_KEY = { plaintext: new Uint8Array(32).fill(4), blob: new Uint8Array(1
 
 function entropy(bytes: number): Uint8Array {
   return new Uint8Array(bytes).fill(6)
-}
-
-function codeOf(attempt: () => unknown): ErrorCode {
-  try {
-    attempt()
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('nothing was refused')
 }
 
 describe('the envelope of a key', () => {
