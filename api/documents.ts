@@ -14,6 +14,8 @@ import { Budget } from './budget.ts'
 import { NonceBatch, type Place } from './nonce-batch.ts'
 import { refuseFor } from './refused.ts'
 
+/** Between our own looks: each is one call of the enclave, whoever asks for what. */
+export const LOOK_EVERY_MS = 5_000
 /** Certificates of a document live three hours; it is drawn anew long before. */
 export const DOCUMENT_AGE_MS_MAX = 1_800_000
 /** While the enclave does not answer, the newest document is handed out so long. */

@@ -19,8 +19,7 @@ import type { Tokens } from './tokens.ts'
 
 export type ApiOptions = {
   readonly tokens: Tokens
-  /** Undefined where nothing but the status is served, as while `npm start` sets things up. */
-  readonly core: Documents | undefined
+  readonly core: Documents
   readonly signer: Documents | undefined
   readonly status: () => Promise<StatusView>
   /** `anyone` on a machine's own loopback interface alone. */
@@ -68,7 +67,7 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
   })
   // Who waits for a batch is answered, and no socket is cut in the middle of an answer.
   app.addHook('preClose', async () => {
-    options.core?.close()
+    options.core.close()
     options.signer?.close()
   })
   const rates = await openRates(app)
@@ -131,11 +130,9 @@ function addRoutes(app: FastifyInstance, options: ApiOptions, gate: Gate): void 
   const { core, signer, status, statusFor } = options
   addHealthRoutes(app, core)
   addPageRoutes(app, statusFor === 'anyone' ? [] : [gate.rates, requireAccess(gate.tokens, 'viewer')], status)
-  if (core !== undefined) {
-    addStatusRoutes(app, gate, core, signer)
-    addAttestationRoutes(app, gate, { prefix: '/api/tee/core', whose: 'core', documents: core })
-    addAttestationRoutes(app, gate, { prefix: '/api/tee', whose: 'signer', documents: signer })
-  }
+  addStatusRoutes(app, gate, core, signer)
+  addAttestationRoutes(app, gate, { prefix: '/api/tee/core', whose: 'core', documents: core })
+  addAttestationRoutes(app, gate, { prefix: '/api/tee', whose: 'signer', documents: signer })
   app.get('/api/openapi.json', { schema: { hide: true }, onRequest: gate.rates }, async () => app.swagger())
 }
 

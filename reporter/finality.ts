@@ -29,20 +29,21 @@ const WINDOW_BLOCKS = 10_000n
 const WINDOWS_MAX = 10_000
 const RPC_TIMEOUT_MS = 10_000
 
-/** Asks an endpoint that the reporter chooses: nobody else's word for what is final. */
-export function openChainWord(url: string, anchor: Address, finality: Finality): ChainWord {
+/** Asks an endpoint that the reporter chooses: nobody else's word for what is final. No event is older than `fromBlock`. */
+export function openChainWord(url: string, anchor: Address, finality: Finality, fromBlock = 0): ChainWord {
   const rpc = createPublicClient({ transport: http(url, { timeout: RPC_TIMEOUT_MS }) })
+  const span: Span = { finality, oldest: BigInt(fromBlock) }
   return {
     sessionOf: async (epoch) => {
       const args = { epoch }
       const query = { address: anchor, abi: ANCHOR_ABI, eventName: 'SessionOpened', args, strict: true } as const
-      const found = await lastEvent(rpc, finality, (window) => rpc.getContractEvents({ ...query, ...window }))
+      const found = await lastEvent(rpc, span, (window) => rpc.getContractEvents({ ...query, ...window }))
       return found?.args.session.toLowerCase() as Address | undefined
     },
     newestCommit: async (epoch) => {
       const args = epoch === undefined ? {} : { epoch }
       const query = { address: anchor, abi: ANCHOR_ABI, eventName: 'Committed', args, strict: true } as const
-      const found = await lastEvent(rpc, finality, (window) => rpc.getContractEvents({ ...query, ...window }))
+      const found = await lastEvent(rpc, span, (window) => rpc.getContractEvents({ ...query, ...window }))
       if (found === undefined) return undefined
       const { epoch: of, logSize, logRoot } = found.args
       return { epoch: of, logSize: Number(logSize), logRoot: logRoot as Hash }
@@ -50,18 +51,21 @@ export function openChainWord(url: string, anchor: Address, finality: Finality):
   }
 }
 
+/** From the newest final block down to `oldest`. */
+type Span = { readonly finality: Finality; readonly oldest: bigint }
 type Window = { readonly fromBlock: bigint; readonly toBlock: bigint }
 
 async function lastEvent<T>(
   rpc: PublicClient,
-  finality: Finality,
+  { finality, oldest }: Span,
   look: (window: Window) => Promise<readonly T[]>,
 ): Promise<T | undefined> {
   let toBlock = await finalBlock(rpc, finality)
-  for (let windows = 0; windows < WINDOWS_MAX; windows++) {
-    const fromBlock = toBlock < WINDOW_BLOCKS ? 0n : toBlock - WINDOW_BLOCKS + 1n
+  for (let windows = 0; windows < WINDOWS_MAX && toBlock >= oldest; windows++) {
+    const start = toBlock - WINDOW_BLOCKS + 1n
+    const fromBlock = start < oldest ? oldest : start
     const found = (await look({ fromBlock, toBlock })).at(-1)
-    if (found !== undefined || fromBlock === 0n) return found
+    if (found !== undefined) return found
     toBlock = fromBlock - 1n
   }
   return undefined

@@ -8,7 +8,7 @@ const Healthy = z.strictObject({ ok: z.literal(true) })
 const Ready = z.strictObject({ ready: z.boolean().describe('Our last look found the enclave.') })
 const UNAVAILABLE = 503
 
-export function addHealthRoutes(app: FastifyInstance, core: Documents | undefined): void {
+export function addHealthRoutes(app: FastifyInstance, core: Documents): void {
   const typed = app.withTypeProvider<ZodTypeProvider>()
   const healthy = { operationId: 'healthy', tags: ['health'], summary: 'The api answers', response: { 200: Healthy } }
   typed.get('/healthz', { schema: healthy }, async () => ({ ok: true as const }))
@@ -19,7 +19,7 @@ export function addHealthRoutes(app: FastifyInstance, core: Documents | undefine
     response: { 200: Ready, 503: Ready },
   }
   typed.get('/readyz', { schema: ready }, async (_request, reply) => {
-    if (core === undefined || core.isFound) return { ready: true }
+    if (core.isFound) return { ready: true }
     return reply.code(UNAVAILABLE).send({ ready: false })
   })
 }

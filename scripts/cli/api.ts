@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { attesterOf } from '../../api/attester.ts'
-import { Documents } from '../../api/documents.ts'
+import { Documents, LOOK_EVERY_MS } from '../../api/documents.ts'
 import { type Listen, openApi } from '../../api/server.ts'
 import { readTokens, type TokenPlaces, type Tokens } from '../../api/tokens.ts'
 import { type HostConfig, loadHostConfig } from '../../host/config.ts'
@@ -18,8 +18,6 @@ import { firstSignal } from './processes.ts'
 
 const LISTEN: Listen = { host: '127.0.0.1', port: 8_081 }
 const PORT_MAX = 65_535
-/** One call of the enclave each time, whoever asks the api for what. */
-const LOOK_MS = 5_000
 const PROXIES_MAX = 64
 const LOOPBACK = /^(127\.|\[?::1\]?$|localhost$)/
 
@@ -87,8 +85,8 @@ async function serve({ words, tokens, context, signer, log }: Parts): Promise<nu
     },
     words.listen,
   )
-  void core.keepLooking(LOOK_MS)
-  void ofSigner?.keepLooking(LOOK_MS)
+  void core.keepLooking(LOOK_EVERY_MS)
+  void ofSigner?.keepLooking(LOOK_EVERY_MS)
   log.info({ url: server.url, tokens: tokens.count, signer: signer !== undefined }, 'api listens')
   if (tokens.count === 0) log.warn('no token is given out: what needs one answers nobody')
   if (!LOOPBACK.test(words.listen.host)) log.warn('this is plain HTTP: only a proxy with TLS should reach it')

@@ -129,8 +129,8 @@ export async function activeSession({ enclave }: Pick<Context, 'enclave'>): Prom
 }
 
 function settle({ config }: Context, store: ReporterStore): Promise<number> {
-  const { chainId, anchor, rpcUrls, finality, paths } = config
-  const chain = openChainWord(rpcUrls[0] ?? '', anchor, finality)
+  const { chainId, anchor, rpcUrls, finality, fromBlock, paths } = config
+  const chain = openChainWord(rpcUrls[0] ?? '', anchor, finality, fromBlock)
   return noteFinality({ chainId, anchor }, store, chain, openTiles(paths.audit))
 }
 

@@ -61,7 +61,8 @@ type Asked = Pick<Context, 'config'> & Pick<Terminal, 'typedIn'>
 export function auditVerify({ config, typedIn }: Asked, given: AuditWords): Promise<number> {
   const { at, since, measurements, enclaveConfig = [], json } = given
   const [rpc = ''] = config.rpcUrls
-  const words = ['--rpc', rpc, '--anchor', config.anchor, '--log', config.paths.audit]
+  const place = ['--rpc', rpc, '--anchor', config.anchor, '--from-block', `${config.fromBlock}`]
+  const words = [...place, '--log', config.paths.audit]
   // A ledger of signed credits may never have had one.
   if (existsSync(config.journal)) words.push('--journal', config.journal)
   if (at !== undefined) words.push('--at', at)

@@ -1,6 +1,7 @@
 /** `npm start`: the whole road on one machine. See docs/ARCHITECTURE.md. */
-
-import { openStatusServer, type StatusView } from '../../api/status-server.ts'
+import { type Attester, attesterOf } from '../../api/attester.ts'
+import { Documents, LOOK_EVERY_MS } from '../../api/documents.ts'
+import { type LocalView, openStatusServer, type StatusView } from '../../api/status-server.ts'
 import { CodedError, isCoded } from '../../enclave/protocol/errors.ts'
 import { readStatus } from '../../host/status.ts'
 import { takeFolder } from './folder.ts'
@@ -47,7 +48,10 @@ async function start(options: StartOptions, endings: Endings): Promise<number> {
   const startedAtMs = Date.now()
   let view: StatusView = { state: 'starting' }
   let stack: Stack | undefined
-  if (!options.once) await serve(options, endings, async () => ({ ...view, ...(await liveView(stack)) }))
+  if (!options.once) {
+    const read = async () => ({ ...view, ...(await liveView(stack)) })
+    await serve(options, endings, { read, core: new Documents(attesterOnceUp(() => stack)) })
+  }
   const { folder, release, aside } = await takeFolder(options)
   endings.push(release)
   if (aside !== undefined) process.stdout.write(`the old data are in ${aside}\n`)
@@ -71,22 +75,33 @@ async function start(options: StartOptions, endings: Endings): Promise<number> {
   view = { state: allHold(outcome.checks) ? 'reconciled' : 'DOES NOT RECONCILE', ...tableView(outcome) }
   process.stdout.write(textOf(outcome, startedAtMs))
   if (options.once) return allHold(outcome.checks) ? EXIT_CLEAN : EXIT_FAILED
-  process.stdout.write(`status on http://127.0.0.1:${options.port}; Ctrl-C ends it\n`)
+  process.stdout.write(`status and attestation on http://127.0.0.1:${options.port}; Ctrl-C ends it\n`)
   isUp = allHold(outcome.checks)
   await keepFunded(outcome.stack)
   return 0
 }
 
-async function serve(options: StartOptions, endings: Endings, read: () => Promise<StatusView>): Promise<void> {
+async function serve(options: StartOptions, endings: Endings, local: LocalView): Promise<void> {
   try {
-    const server = await openStatusServer(options.port, read)
+    const server = await openStatusServer(options.port, local)
     endings.push(() => server.close())
+    void local.core.keepLooking(LOOK_EVERY_MS)
   } catch (cause) {
     if (!isCoded(cause, 'PORT_BUSY')) throw cause
     throw new CodedError('PORT_BUSY', `port ${options.port} is taken; type: npm start -- --port ${options.port + 1}`, {
       cause,
     })
   }
+}
+
+/** The port is taken before anything is made, so whoever asks early is told that there is no enclave yet. */
+function attesterOnceUp(stackNow: () => Stack | undefined): Attester {
+  const attester = (): Attester => {
+    const stack = stackNow()
+    if (stack !== undefined) return attesterOf(stack.context.enclave)
+    throw new CodedError('DOCUMENT_NONE', 'expected an enclave, got none yet: it is being started')
+  }
+  return { status: async () => attester().status(), document: async (nonce) => attester().document(nonce) }
 }
 
 function textOf(outcome: Outcome, startedAtMs: number): string {

@@ -10,6 +10,7 @@ import { publishedEntries } from './published.ts'
 import { useStage } from './use-stage.ts'
 
 const EVENT = aLine('orch-0', '1')
+const NO_BLOCK_YET = 2 ** 40
 
 describe('A23: an acknowledgement of one clone, and the commit of another', () => {
   const stage = useStage()
@@ -39,10 +40,11 @@ describe('A23: an acknowledgement of one clone, and the commit of another', () =
     await boot.confirm(commit.sequence, bitmap)
     const place = join(stage().folder, folder)
     await writeTiles(place, publishedEntries(boot, commit))
-    const chain = openChainWord(stage().node.url, stage().anchor, { depthBlocks: 0 })
     const ledger = { chainId: stage().deployment.chainId, anchor: stage().anchor }
-    return (receipt: Awaited<ReturnType<typeof reported>> & { readonly leafHash: Hash }) =>
-      isFinal(ledger, receipt, chain, openTiles(place))
+    return (receipt: Awaited<ReturnType<typeof reported>> & { readonly leafHash: Hash }, fromBlock = 0) => {
+      const chain = openChainWord(stage().node.url, stage().anchor, { depthBlocks: 0 }, fromBlock)
+      return isFinal(ledger, receipt, chain, openTiles(place))
+    }
   }
 
   it('is never final, so that the reporter sends again and is credited once', async () => {
@@ -65,6 +67,17 @@ describe('A23: an acknowledgement of one clone, and the commit of another', () =
     const boot = await stage().active()
     const receipt = await reported(boot)
     assert.equal(await (await finality(boot, 'own'))(receipt), true)
+  })
+
+  it('is looked for from the block that the reporter names, and in no older one', async () => {
+    const boot = await stage().active()
+    const receipt = await reported(boot)
+    const { genesisBlock } = stage().deployment
+    const isFinalFrom = await finality(boot, 'own')
+    assert.deepEqual(
+      [await isFinalFrom(receipt, genesisBlock), await isFinalFrom(receipt, NO_BLOCK_YET)],
+      [true, false],
+    )
   })
 
   /** Enough other credits that its log is longer than the lost one was. */

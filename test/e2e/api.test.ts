@@ -6,14 +6,9 @@ import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
-import { readDevelopmentRoot } from '../../enclave/development/chain.ts'
-import type { LiveExpectation } from '../../enclave/protocol/attestation/expectation.ts'
 import { decodeUserData, type UserData } from '../../enclave/protocol/attestation/user-data.ts'
-import { verifyUnder } from '../../enclave/protocol/attestation/verify-under.ts'
 import { decodeBase64 } from '../../enclave/protocol/base64.ts'
-import { isCoded } from '../../enclave/protocol/errors.ts'
-import { sha256 } from '../../enclave/protocol/hash.ts'
-import { fromHex, type Hex, toHash, toHex } from '../../enclave/protocol/ids.ts'
+import { fromHex, type Hex, toHex } from '../../enclave/protocol/ids.ts'
 import { leafHash, verifyInclusion } from '../../enclave/protocol/log-tree.ts'
 import { type HostConfig, hostConfigOf } from '../../host/config.ts'
 import { openEnclaveClient } from '../../host/enclave-client.ts'
@@ -21,6 +16,7 @@ import { type EnclaveProcess, startEnclave } from '../../host/enclave-process.ts
 import { openLog } from '../../host/log.ts'
 import { type ApiProcess, startApi } from './api-process.ts'
 import { anchorhold, type Value } from './cli-run.ts'
+import { verdictUnder, verifiedUnder } from './development-documents.ts'
 import { startWorld, until, type World } from './pipeline-world.ts'
 
 const WORLD_MS_MAX = 180_000
@@ -28,7 +24,6 @@ const SETTLED_MS_MAX = 60_000
 const ASK_MS = 1_000
 const VIEWER = randomBytes(24).toString('base64')
 const ADMIN = randomBytes(24).toString('base64')
-const ZEROS = new Uint8Array(48)
 const CORE = '/api/tee/core/attestation'
 const SIGNER = '/api/tee/attestation'
 
@@ -95,8 +90,8 @@ describe('anchorhold api', function () {
       const { status, body } = await get(`${path}?nonce=${toHex(nonce)}`)
       expect([status, Object.keys(body)], path).to.deep.equal([200, ['document_b64']])
       const document = decodeBase64(body.document_b64) as Uint8Array
-      expect(verdictOf(config, document, nonce), path).to.equal('accepted')
-      expect(verdictOf(config, document, randomBytes(32)), path).to.equal('ATTESTATION_NONCE')
+      expect(verdictUnder(rootOf(config), document, nonce), path).to.equal('accepted')
+      expect(verdictUnder(rootOf(config), document, randomBytes(32)), path).to.equal('ATTESTATION_NONCE')
     }
   })
 
@@ -105,7 +100,7 @@ describe('anchorhold api', function () {
     const places = await Promise.all(nonces.map((nonce) => get(`${CORE}/batch?nonce=${toHex(nonce)}`)))
     for (const [at, { body }] of places.entries()) {
       const document = decodeBase64(body.document_b64) as Uint8Array
-      const root = verified(world.config, document, 'unchecked').nonce as Uint8Array
+      const root = verifiedUnder(rootOf(world.config), document, 'unchecked').nonce as Uint8Array
       verifyInclusion({
         leafHash: leafHash(nonces[at] as Uint8Array),
         index: body.leaf_index,
@@ -113,7 +108,7 @@ describe('anchorhold api', function () {
         root,
         proof: body.proof.map((hash: Hex) => fromHex(hash)),
       })
-      expect(verdictOf(world.config, document, root)).to.equal('accepted')
+      expect(verdictUnder(rootOf(world.config), document, root)).to.equal('accepted')
     }
   })
 
@@ -137,7 +132,7 @@ describe('anchorhold api', function () {
     const bound = async (): Promise<UserData> => {
       const { body } = await get(CORE)
       const document = decodeBase64(body.document_b64) as Uint8Array
-      return decodeUserData(verified(world.config, document, 'unchecked').userData as Uint8Array)
+      return decodeUserData(verifiedUnder(rootOf(world.config), document, 'unchecked').userData as Uint8Array)
     }
     world.credit(1, '0.25')
     const paid = await until(
@@ -246,33 +241,6 @@ async function drawKey({ enclaveEndpoint }: HostConfig): Promise<string> {
   }
 }
 
-function expectationOf(nonce: Uint8Array | 'unchecked'): LiveExpectation {
-  return {
-    mode: 'live',
-    nowMs: Date.now(),
-    maxAgeMs: WORLD_MS_MAX,
-    maxSkewMs: 30_000,
-    measurements: [{ pcr0: ZEROS, pcr1: ZEROS, pcr2: ZEROS }],
-    allowDebug: true,
-    nonce,
-    binding: 'unchecked',
-  }
-}
-
-function verified(config: HostConfig, document: Uint8Array, nonce: Uint8Array | 'unchecked') {
-  const root = readDevelopmentRoot(join(dirname(config.wrappingKey), 'development-root'), neverDrawn)
-  return verifyUnder(document, expectationOf(nonce), toHash(sha256(root.certificate)))
-}
-
-function verdictOf(config: HostConfig, document: Uint8Array, nonce: Uint8Array): string {
-  try {
-    verified(config, document, nonce)
-    return 'accepted'
-  } catch (error) {
-    return isCoded(error) ? error.code : String(error)
-  }
-}
-
-function neverDrawn(): never {
-  throw new Error('expected the root of a process that runs, got none')
+function rootOf({ wrappingKey }: HostConfig): string {
+  return join(dirname(wrappingKey), 'development-root')
 }

@@ -17,6 +17,7 @@ import { ether, startWorld, until, type World } from './pipeline-world.ts'
 const WORLD_MS_MAX = 120_000
 const PAUSE_SEEN_MS = 3_000
 const SETTLED_MS_MAX = 60_000
+const NO_BLOCK_YET = 2 ** 40
 /** Each with one thing wrong. */
 const WRONG = [
   ['dance'],
@@ -28,10 +29,11 @@ const WRONG = [
   ['provision'],
   ['drain', '--timeout-seconds', '0'],
 ]
-const COMMANDS =
-  'start enclave provision worker status lag doctor balance payout config pause resume drain ring rebuild halt commit session anchor audit import report admin register change-recipient'.split(
-    ' ',
-  )
+const COMMANDS = [
+  'start enclave provision worker api bridge signer status lag doctor balance payout config pause resume drain ring halt',
+  'commit session anchor audit import report admin register change-recipient rebuild rotate guardian prove-balance',
+  'verify-balance relay journal attest kms',
+].flatMap((line) => line.split(' '))
 const DONOR = 4
 const STAGES = ['ingest', 'prepare', 'broadcast', 'confirm'] as const
 
@@ -96,6 +98,13 @@ describe('The command line', function () {
     }
     const authorityCheck = async (): Promise<string> =>
       (await ask('doctor')).checks.find(({ name }: Value) => name === 'authority').verdict
+    /** While host.json says that no event of the anchor is older than this block. */
+    const startingAt = async (fromBlock: number, act: () => Promise<unknown>): Promise<void> => {
+      const before = readFileSync(world.config.paths.config, 'utf8')
+      writeFileSync(world.config.paths.config, JSON.stringify({ ...JSON.parse(before), fromBlock }))
+      await act()
+      writeFileSync(world.config.paths.config, before)
+    }
     const atRest = (sequence: number) =>
       until(
         `sequence ${sequence} is settled and nothing is on its way`,
@@ -200,10 +209,11 @@ describe('The command line', function () {
       expect((await ask('anchor', 'now')).code).to.equal('CADENCE_EARLY')
     })
 
-    it('finds enclave, chain, public log and auditor of one mind, and a changed log not', async () => {
+    it('finds enclave, chain, public log and auditor of one mind, and a changed log or a block too late not', async () => {
       await atRest(1)
       expect((await ask('anchor', 'verify')).verdict).to.equal('ok')
       expect(await ask('audit', 'verify')).to.include({ code: 0, verdict: 'clean' })
+      await startingAt(NO_BLOCK_YET, async () => expect((await ask('audit', 'verify')).code).to.equal(1))
       const path = join(world.config.paths.audit, 'size.json')
       const before = readFileSync(path, 'utf8')
       writeFileSync(path, before.replace(/"root":"0x../, '"root":"0x00'))

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
   appendFileSync,
@@ -16,10 +17,14 @@ import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { generateJournal } from '../../scripts/journal/generate.ts'
+import { typed } from './cli-run.ts'
+import { verdictUnder } from './development-documents.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'scripts', 'start', 'main.ts')
 const RUN_MS_MAX = 180_000
 const POLL_MS = 100
+const ASK_MS = 1_000
+const VECTOR = join(import.meta.dirname, '..', 'vectors', 'attestation-development.json')
 
 type Run = { readonly child: ChildProcess; out: string; err: string; readonly ended: Promise<number | null> }
 
@@ -63,6 +68,36 @@ function commandLine(pid: number): string {
 async function nobodyLeft(dataDir: string): Promise<number[]> {
   for (let poll = 0; poll < 300 && processesOf(dataDir).length > 0; poll++) await sleep(POLL_MS)
   return processesOf(dataDir)
+}
+
+/** Its own look may not have found the enclave yet. */
+async function documentAt(url: string): Promise<Uint8Array> {
+  for (const endAtMs = Date.now() + RUN_MS_MAX; Date.now() < endAtMs; await sleep(ASK_MS)) {
+    const answer = await fetch(url)
+    if (answer.status === 200)
+      return new Uint8Array(Buffer.from(((await answer.json()) as { document_b64: string }).document_b64, 'base64'))
+  }
+  throw new Error(`expected a document at ${url}`)
+}
+
+/** What `attest verify` says of the document at `url`: it knows one root. */
+async function codeUnderAws(url: string): Promise<string> {
+  const { measurements } = JSON.parse(readFileSync(VECTOR, 'utf8')) as { measurements: unknown }
+  const file = join(mkdtempSync(join(tmpdir(), 'anchorhold-images-')), 'measurements.json')
+  writeFileSync(file, JSON.stringify(measurements))
+  const { code, out } = await typed([
+    'attest',
+    'verify',
+    '--url',
+    url,
+    '--nonce',
+    'auto',
+    '--measurements',
+    file,
+    '--json',
+  ])
+  rmSync(dirname(file), { recursive: true })
+  return code === 1 ? (JSON.parse(out) as { code: string }).code : `exit ${code}`
 }
 
 function linesRead(out: string): number {
@@ -139,7 +174,7 @@ describe('npm start', function () {
     expect(run.out).to.match(/all of \d+ comparisons hold/)
   })
 
-  it('stays up with a status until it is interrupted, and lets no second start into its folder', async () => {
+  it('stays up with status and documents until it is interrupted, and lets no second start into its folder', async () => {
     appendFileSync(journal, Buffer.concat(lines.slice(400)))
     const port = await freePort()
     const run = start(...own, '--port', String(port))
@@ -149,6 +184,13 @@ describe('npm start', function () {
     const status = (await (await fetch(`http://127.0.0.1:${port}/api/status`)).json()) as { state: string }
     expect(status.state).to.equal('reconciled')
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).to.match(/sequence \d+/)
+    const url = `http://127.0.0.1:${port}/api/tee/core/attestation`
+    const nonce = randomBytes(32)
+    const rootFile = join(data, 'keys', 'development-root')
+    expect(verdictUnder(rootFile, await documentAt(`${url}?nonce=${nonce.toString('hex')}`), nonce)).to.equal(
+      'accepted',
+    )
+    expect(await codeUnderAws(url)).to.equal('ATTESTATION_ROOT')
     run.child.kill('SIGINT')
     expect(await run.ended).to.equal(0)
     expect(await nobodyLeft(data)).to.deep.equal([])
