@@ -50,6 +50,7 @@ const SIGNING = {
   fees: { gas: 1_000_000, maxFeePerGasWei: '1000000000', maxPriorityFeePerGasWei: '0' },
   accountNonce: 0,
 }
+const RESIGN_FRAME = requestFrame('resign_commit', { ...SIGNING, skip: [] })
 const BUDGET_WEI = (10n ** 24n).toString()
 
 type Ciphertexts = { readonly ciphertext_b64: string; readonly state_ciphertext_b64: string }
@@ -151,22 +152,9 @@ function ledgerOf(
     frames,
     creditFrames: (positions) => frames(positions.map((at) => shortLine(idOf(at)))),
     computing: (work) => computing(running, work),
-    commit: async () => {
-      const startMs = threadMs(running.child.pid)
-      const commit = await running.client.call('prepare_commit', { ...SIGNING, budgetWei: BUDGET_WEI }, LONG)
-      const ms = threadMs(running.child.pid) - startMs
-      await store(running.client, commit.records, cursor)
-      return { ms, commit }
-    },
-    resign: (times) => {
-      const frame = requestFrame('resign_commit', { ...SIGNING, skip: [] })
-      return computing(running, () => running.wire.exchange(Array(times).fill(frame), 1))
-    },
-    settle: async ({ sequence, payouts }) => {
-      const bitmap = `0x${(2n ** BigInt(payouts.length) - 1n).toString(16).padStart(64, '0')}`
-      const { records } = await running.client.call('confirm_payout', { sequence, bitmap }, LONG)
-      await store(running.client, records, cursor)
-    },
+    commit: () => commitAll(running, cursor),
+    resign: (times) => computing(running, () => running.wire.exchange(Array(times).fill(RESIGN_FRAME), 1)),
+    settle: (commit) => settle(running, commit, cursor),
     status: () => statusOf(running.client),
     snapshot: () => snapshotOf(running.client),
     reboot: async (chunks) => {
@@ -187,6 +175,21 @@ async function computing({ child }: Running, work: () => Promise<unknown>): Prom
   const startMs = threadMs(child.pid)
   await work()
   return threadMs(child.pid) - startMs
+}
+
+async function commitAll({ child, client }: Running, cursor: Cursor): ReturnType<BenchLedger['commit']> {
+  const startMs = threadMs(child.pid)
+  const commit = await client.call('prepare_commit', { ...SIGNING, budgetWei: BUDGET_WEI }, LONG)
+  const ms = threadMs(child.pid) - startMs
+  await store(client, commit.records, cursor)
+  return { ms, commit }
+}
+
+/** As if every payout had been paid. */
+async function settle({ client }: Running, { sequence, payouts }: CommitResult, cursor: Cursor): Promise<void> {
+  const bitmap = `0x${(2n ** BigInt(payouts.length) - 1n).toString(16).padStart(64, '0')}`
+  const { records } = await client.call('confirm_payout', { sequence, bitmap }, LONG)
+  await store(client, records, cursor)
 }
 
 async function store(client: EnclaveClient, records: readonly ReleasedRecord[], cursor: Cursor): Promise<void> {
