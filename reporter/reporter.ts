@@ -5,7 +5,6 @@
  * The ledger's own counter says where to go on. It is the host's word on the way here, so nothing rests on it but pace: a
  * number that it hides is sent again and answered as known; one that it invents is a gap.
  */
-
 import { BATCH_CREDITS_MAX } from '../enclave/protocol/entry.ts'
 import { assertNever, CodedError, isCoded, refuse } from '../enclave/protocol/errors.ts'
 import type { Address } from '../enclave/protocol/ids.ts'

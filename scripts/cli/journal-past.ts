@@ -3,7 +3,6 @@
  * its hash in an entry, so the first line that differs has a number. The host's index of the journal is not asked: it only
  * knows where lines were, and whoever could rewrite the journal could rewrite that too.
  */
-
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { decodeEntry, type Entry } from '../../enclave/protocol/entry.ts'

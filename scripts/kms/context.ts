@@ -1,5 +1,4 @@
 /** The encryption context of a ledger's keys, as its enclave builds it from the configuration that is locked into it. */
-
 import { pcr16Of as lockedPcr } from '../../enclave/protocol/attestation/user-data.ts'
 import { type Configuration, configHash, lockedHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
 import { CodedError, refuse } from '../../enclave/protocol/errors.ts'

@@ -1,5 +1,4 @@
 /** Gathers the figures of the table, each from where it lives. */
-
 import { CodedError } from '../../enclave/protocol/errors.ts'
 import type { LedgerStatus } from '../../enclave/protocol/method-results.ts'
 import type { Audit } from './audit-process.ts'
