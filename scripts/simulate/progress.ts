@@ -3,6 +3,9 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 
+/** Figures that have to be above zero in a run of so many seeds. */
+const Expected = z.record(z.string(), z.int())
+
 const Stored = z.strictObject({
   from: z.int(),
   seeds: z.int(),
@@ -16,6 +19,7 @@ const Stored = z.strictObject({
   seconds: z.number(),
   failures: z.array(z.strictObject({ seed: z.int(), property: z.string(), told: z.string() })),
   figures: z.record(z.string(), z.int()),
+  expected: Expected,
 })
 
 export type StoredProgress = z.infer<typeof Stored>
@@ -29,6 +33,7 @@ export const PieceResult = z.strictObject({
   steps: z.int(),
   lengths: z.record(z.string(), z.int()),
   figures: z.record(z.string(), z.int()),
+  expected: Expected,
 })
 export type PieceResult = z.infer<typeof PieceResult>
 
@@ -36,7 +41,18 @@ export type PieceResult = z.infer<typeof PieceResult>
 export function readProgress(path: string, from: number, seeds: number): StoredProgress {
   const known = read(path)
   if (known !== undefined && known.from === from && known.seeds === seeds) return known
-  return { from, seeds, done: [], played: 0, steps: 0, lengths: {}, seconds: 0, failures: [], figures: {} }
+  return {
+    from,
+    seeds,
+    done: [],
+    played: 0,
+    steps: 0,
+    lengths: {},
+    seconds: 0,
+    failures: [],
+    figures: {},
+    expected: {},
+  }
 }
 
 function read(path: string): StoredProgress | undefined {
@@ -62,6 +78,7 @@ export function addPiece(progress: StoredProgress, first: number, piece: PieceRe
   progress.seconds += seconds
   addTo(progress.lengths, piece.lengths)
   addTo(progress.figures, piece.figures)
+  Object.assign(progress.expected, piece.expected)
 }
 
 function addTo(sums: Record<string, number>, more: Readonly<Record<string, number>>): void {

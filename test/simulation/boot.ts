@@ -8,7 +8,7 @@ import { LogNode } from './log-branch.ts'
 import type { Boot, World } from './scene.ts'
 import type { Mark, SealedRecord } from './sealed.ts'
 import { claim, Violation } from './violation.ts'
-import { count } from './world.ts'
+import { count, strikes } from './world.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: replies are judged field by field.
 export type Reply = any
@@ -70,19 +70,19 @@ export function ask(world: World, boot: Boot, method: string, params: object): A
   if (error !== undefined) {
     claim('no bug', error.code !== 'INTERNAL', () => `${method} answered INTERNAL: ${error.message}`)
     claim('refusals change nothing', digestOf(boot.instance) === before, () => `${method} refused ${error.code}`)
+    count(world, `refused ${method} ${error.code}`)
     return { kind: 'refused', code: error.code }
   }
+  count(world, `answered ${method}`)
   observe(world, boot, (result.records ?? result.released ?? []) as Released[])
   world.checks.changed.add(boot)
   const isWriting = (result.records?.length ?? 0) > 0
-  if (REPEATED.has(method) && world.random.chance(world.faults.repeated))
-    repeat(world, boot, method, { request, reply, isWriting })
+  if (REPEATED.has(method) && strikes(world, 'repeated')) repeat(boot, method, { request, reply, isWriting })
   return { kind: 'result', result }
 }
 
 /** The same bytes once more, as of a host that never saw the reply: the same bytes come back, and nothing counts twice. */
 function repeat(
-  world: World,
   boot: Boot,
   method: string,
   {
@@ -93,7 +93,6 @@ function repeat(
 ): void {
   const before = digestOf(boot.instance)
   const again = answer(boot.instance, request)
-  count(world, 'repeated')
   const property = 'a repeated input counts once'
   claim(property, digestOf(boot.instance) === before, () => `${method} changed something twice`)
   claim(property, !isWriting || bytesEqual(again, reply), () => `${method} was answered in another way`)
@@ -139,14 +138,18 @@ function observe(world: World, boot: Boot, released: readonly Released[]): void 
   const { sealer } = instance
   if (sealer === undefined || boot.records.size === 0) return
   const last = Math.max(...boot.records.keys())
-  claim('outbox', last + 1 === sealer.nextRecord, () => `sealed up to ${sealer.nextRecord - 1}, released up to ${last}`)
+  claim(
+    'the outbox loses nothing',
+    last + 1 === sealer.nextRecord,
+    () => `sealed up to ${sealer.nextRecord - 1}, released up to ${last}`,
+  )
 }
 
 function addRecord(world: World, boot: Boot, { record, sealed, entries }: Released): void {
   const { instance } = boot
   for (const bytes of entries) boot.node = new LogNode(boot.node, bytes)
   const node = boot.node
-  if (node === undefined) throw new Violation('outbox', `record ${record} has no entry`)
+  if (node === undefined) throw new Violation('the outbox loses nothing', `record ${record} has no entry`)
   const added: SealedRecord = {
     number: record,
     sealed,
@@ -167,7 +170,7 @@ function addRecord(world: World, boot: Boot, { record, sealed, entries }: Releas
 }
 
 function markOf(world: World, { state }: Instance, node: LogNode): Omit<Mark, 'session'> {
-  if (state === undefined) throw new Violation('outbox', 'a record without a state')
+  if (state === undefined) throw new Violation('the outbox loses nothing', 'a record without a state')
   const { unlanded } = state
   return {
     head: state.head,
@@ -184,16 +187,21 @@ function markOf(world: World, { state }: Instance, node: LogNode): Omit<Mark, 's
 export function collect(world: World, boot: Boot): void {
   const first = boot.instance.outbox.next - boot.instance.outbox.records.length
   const answered = ask(world, boot, 'outputs', { fromRecord: first })
-  if (answered.kind === 'refused') throw new Violation('outbox', `outputs from ${first} refused ${answered.code}`)
+  if (answered.kind === 'refused')
+    throw new Violation('the outbox loses nothing', `outputs from ${first} refused ${answered.code}`)
   for (const record of answered.result.records as Released[]) {
     const known = boot.records.get(record.record)
     const same = known !== undefined && bytesEqual(known.sealed, record.sealed)
-    claim('outbox', same, () => `record ${record.record} came back as other bytes`)
+    claim('the outbox loses nothing', same, () => `record ${record.record} came back as other bytes`)
   }
   for (const record of boot.records.values()) {
     const isKept = record.number >= first
     if (!record.delivered && isKept) record.delivered = true
   }
   const undelivered = [...boot.records.values()].find(({ delivered }) => !delivered)
-  claim('outbox', undelivered === undefined, () => `record ${undelivered?.number} cannot be had any more`)
+  claim(
+    'the outbox loses nothing',
+    undelivered === undefined,
+    () => `record ${undelivered?.number} cannot be had any more`,
+  )
 }

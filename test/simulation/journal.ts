@@ -4,7 +4,7 @@ import { fromHex, type Hash, toHash, ZERO_HASH } from '../../enclave/protocol/id
 import { aLine } from '../builders/boot.ts'
 import type { Random } from './random.ts'
 
-/** One line and the journal that it ends. `credit` is what the writer meant by it, null for a line that credits nothing. */
+/** One line and the journal that it ends. `credit` is what the writer meant by it, below zero for a debit, null for a line that means nothing. */
 export type JournalNode = {
   readonly parent: JournalNode | undefined
   readonly size: number
@@ -27,7 +27,10 @@ export function writeLine(random: Random, parent: JournalNode, ids: readonly str
   const kind = random.below(20)
   if (kind < 2) return extend(parent, badLine(random, random.pick(ids)), null)
   const id = random.pick(ids)
-  if (kind < 4) return extend(parent, aLine(id, `-${etherText(drawGwei(random, DEBIT_GWEI_MAX))}`), null)
+  if (kind < 4) {
+    const debitWei = drawGwei(random, DEBIT_GWEI_MAX)
+    return extend(parent, aLine(id, `-${etherText(debitWei)}`), { id, wei: -debitWei })
+  }
   const wei = drawGwei(random, CREDIT_GWEI_MAX)
   // Many reports carry the same amount: a serial number keeps two lines from being equal by chance.
   return extend(parent, aLine(id, etherText(wei), { serial: random.word() }), { id, wei })

@@ -109,23 +109,30 @@ function payNext(world: World, boot: Boot): boolean {
   const refused = prepare(world, boot, 'pay')
   if (refused !== 'NOTHING_DUE') return false
   const waiting = state?.accounts.some(({ retrySequence }) => retrySequence > state.sequence + 1) ?? false
+  // A window that binds lets its payees wait for time, which blocks bring.
+  if (!waiting && world.isCapped && unpaid(boot).next().done !== true) return false
   const unanchored = state?.lastHeader === null || (state?.touched.size ?? 0) > 0
   if (!waiting && !unanchored) return true
   prepare(world, boot, 'bare')
   return false
 }
 
+/** Accounts that policy would pay, and what they are owed. */
+function* unpaid({ instance: { state } }: Boot): Generator<readonly [id: string, owedWei: bigint]> {
+  if (state === undefined) return
+  const { thresholdWei, payoutWeiMin, deniedRecipients } = state.policy
+  for (const { id, recipient, creditedWei, paidWei, reservedWei } of state.accounts) {
+    const owedWei = creditedWei - paidWei - reservedWei
+    const isSmall = owedWei < thresholdWei || owedWei < payoutWeiMin
+    if (!isSmall && BigInt(recipient) !== 0n && !deniedRecipients.includes(recipient)) yield [id, owedWei]
+  }
+}
+
 /** What is left on any account is below what policy pays out. */
 function judge(world: World, boot: Boot): void {
   const { state } = boot.instance
   if (state === undefined) return
-  const { thresholdWei, payoutWeiMin } = state.policy
-  for (const { id, recipient, creditedWei, paidWei, reservedWei } of state.accounts) {
-    const owedWei = creditedWei - paidWei - reservedWei
-    const isSmall = owedWei < thresholdWei || owedWei < payoutWeiMin
-    const canBePaid = BigInt(recipient) !== 0n && !state.policy.deniedRecipients.includes(recipient)
-    claim(PROPERTY, isSmall || !canBePaid, () => `${id} is owed ${owedWei} wei`)
-  }
+  for (const [id, owedWei] of unpaid(boot)) claim(PROPERTY, false, () => `${id} is owed ${owedWei} wei`)
   const receivedWei = [...world.chain.tip.state.receivedWei.values()].reduce((sum, wei) => sum + wei, 0n)
   claim(PROPERTY, receivedWei === state.paidWei, () => `paid ${state.paidWei} wei, received ${receivedWei}`)
 }

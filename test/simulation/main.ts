@@ -1,6 +1,7 @@
 /** Plays a range of seeds in this process: a line of JSON for each failure, and one at the end. One seed alone is told at length. */
 import { parseArgs } from 'node:util'
 import { installFastHashes } from '../../enclave/shell/fast-hashes.ts'
+import { EXPECTED } from './coverage.ts'
 import { closeRealChain, playAnySeed, playRealSeed } from './play.ts'
 import type { Played } from './run.ts'
 
@@ -40,7 +41,7 @@ async function playAll(): Promise<number> {
     if (result.failure !== undefined) say({ kind: 'failure', seed: result.seed, ...result.failure })
     if (seeds === 1) tell(result)
   }
-  say({ kind: 'end', played, failures, steps, lengths, figures })
+  say({ kind: 'end', played, failures, steps, lengths, figures, expected: Object.fromEntries(EXPECTED) })
   return failures === 0 ? 0 : 1
 }
 

@@ -5,6 +5,7 @@ import type { Configuration, Genesis } from '../../enclave/protocol/configuratio
 import type { Payout } from '../../enclave/protocol/entry.ts'
 import type { Header } from '../../enclave/protocol/header.ts'
 import type { Address, Hash } from '../../enclave/protocol/ids.ts'
+import type { Policy } from '../../enclave/protocol/policy.ts'
 import type { Block, Chain } from './chain/chain.ts'
 import type { CallInfo, RawTransaction } from './chain/state.ts'
 import type { Governance } from './governance.ts'
@@ -72,10 +73,14 @@ export type World = {
   operator: Boot | undefined
   bootCount: number
   readonly calls: SignedCall[]
+  /** Whatever a quorum, a registrar or an owner ever signed, as it was brought to an enclave. */
+  readonly acts: { readonly method: string; readonly params: object }[]
   readonly commits: Map<Hash, CommitInfo>
   readonly ids: readonly string[]
   /** Of every account that has one, or may be registered. */
   readonly recipients: ReadonlyMap<string, Address>
+  /** The policy's windows and caps may bind. */
+  readonly isCapped: boolean
   /** Null where the policy names nobody. */
   readonly governance: Governance | undefined
   /** The journal that the honest writer appends to, and every line of every journal by its head. */
@@ -97,8 +102,9 @@ export type Inputs = {
   treasuryOwner: Address
   adjustSeq: number
   drainSeq: number
+  route: Policy['credits']
   readonly sequences: Map<Address, number>
-  /** Gross credits by id; the drains under the empty one. */
+  /** Credits less debits by id; the drains under the empty one. */
   readonly creditedWei: Map<string, bigint>
   /** To whom each account may be paid. */
   readonly recipients: Map<string, Set<Address>>
@@ -112,6 +118,8 @@ export type Landing = {
   readonly inputs: Inputs
   /** Everything paid up to now, by id. */
   readonly paidWei: ReadonlyMap<string, bigint>
+  /** The same by recipient. */
+  readonly receivedWei: ReadonlyMap<Address, bigint>
 }
 
 /** What the checkers show to the actors, and what they want to be told. */

@@ -74,12 +74,20 @@ const FAULTS = {
   resigned: 100,
   /** A payout is left out that could be paid. */
   skipped: 150,
+  /** The endpoint is right about the head, and wrong about what lies beside it. */
+  rpcMisleads: 80,
+  /** A signed call is broadcast with something changed in it. */
+  tampered: 50,
+  /** What a quorum, a registrar or an owner signed once is brought to some enclave again. */
+  replayedAct: 50,
+  /** A commit is asked for with more than the treasury holds. */
+  overspent: 150,
 } as const
 
 export type FaultName = keyof typeof FAULTS
 export type Faults = { readonly [name in FaultName]: number }
 
-const NAMES = Object.keys(FAULTS) as FaultName[]
+export const FAULT_NAMES = Object.keys(FAULTS) as readonly FaultName[]
 const PERMILLE_MAX = 900
 /** How savage, as a factor. */
 const LEVELS = [0.3, 1, 1, 3]
@@ -98,5 +106,5 @@ export function drawFaults(random: Random): Faults {
 export const NO_FAULTS: Faults = mapFaults(() => 0)
 
 function mapFaults(level: (name: FaultName) => number): Faults {
-  return Object.fromEntries(NAMES.map((name) => [name, level(name)])) as Faults
+  return Object.fromEntries(FAULT_NAMES.map((name) => [name, level(name)])) as Faults
 }

@@ -13,7 +13,7 @@ import { EMPTY_JOURNAL } from './journal.ts'
 import { drawKeys } from './keys.ts'
 import { Random } from './random.ts'
 import type { Observer, World } from './scene.ts'
-import { drawFaults } from './swarm.ts'
+import { drawFaults, FAULT_NAMES, type FaultName, type Faults } from './swarm.ts'
 
 /** Where the real anchor of scripts/chain lies when its owner deploys it last: every world uses that place. */
 export const ANCHOR = '0x5fbdb2315678afecb367f032d93f642f64180aa3' as Address
@@ -22,6 +22,15 @@ const ETHER_WEI = 10n ** 18n
 const START_SECONDS = 1_800_000_000
 const SALT_BYTES = 8
 const GOVERNED_PERMILLE = 600
+const CAPPED_PERMILLE = 250
+/** A stream of its own for whether caps bind. */
+const CAPS_STREAM = 0x6a09e667
+const WINDOW_SECONDS = 300
+const CAPS = {
+  recipientWindowWeiMax: wei(2n * ETHER_WEI),
+  rollingWeiMax: wei(6n * ETHER_WEI),
+  source: { windowWeiMax: wei(3n * ETHER_WEI), lifetimeWeiMax: wei(12n * ETHER_WEI) },
+}
 
 export type WorldOptions = { readonly real: boolean; readonly anchor?: Address }
 
@@ -32,7 +41,9 @@ export function newWorld(seed: number, checks: Observer, { real, anchor = ANCHOR
   const { owners, roster, openings } = drawOwners(random.split())
   const governance = random.chance(GOVERNED_PERMILLE) ? drawGovernance(random.split(), owners) : undefined
   const governed = governance === undefined ? {} : governedPolicy(random, governance)
-  const genesis = aGenesis({ policy: drawPolicy(random.split(), anchor, governed), roster, openings })
+  const isCapped = new Random(seed, CAPS_STREAM).chance(CAPPED_PERMILLE)
+  const drawn = drawPolicy(random.split(), anchor, governed)
+  const genesis = aGenesis({ policy: isCapped ? withCaps(drawn) : drawn, roster, openings })
   const { policy } = genesis
   const configuration: Configuration = {
     chainId: CHAIN_ID,
@@ -43,7 +54,8 @@ export function newWorld(seed: number, checks: Observer, { real, anchor = ANCHOR
     genesisHash: genesisHash(genesis),
   }
   const recipients = new Map<string, Address>([...owners].map(([id, { address }]) => [id, address]))
-  const treasuryWei = random.chance(faults.underfunded) ? ETHER_WEI : 1_000n * ETHER_WEI
+  const isPoor = random.chance(faults.underfunded)
+  const treasuryWei = isPoor ? ETHER_WEI : 1_000n * ETHER_WEI
   const payable = new Set([...recipients.values(), policy.treasuryOwner])
   const state = newChainState(treasuryWei, payable, roundHashOf(random, FIRST_ROUND))
   const rules = {
@@ -69,15 +81,17 @@ export function newWorld(seed: number, checks: Observer, { real, anchor = ANCHOR
     operator: undefined,
     bootCount: 0,
     calls: [],
+    acts: [],
     commits: new Map(),
     ids: [...recipients.keys(), 'nobody'],
     recipients,
+    isCapped,
     governance,
     journal: EMPTY_JOURNAL,
     journals: new Map([[EMPTY_JOURNAL.head, EMPTY_JOURNAL]]),
     lines: new Map(),
     checks,
-    figures: new Map(),
+    figures: firstFigures(faults, isPoor),
     real,
   }
 }
@@ -129,6 +143,13 @@ function drawPolicy(random: Random, anchor: Address, governed: Partial<Policy>):
   })
 }
 
+/** Windows that a busy world comes up against, both of payees and of whoever brings credits. */
+function withCaps(policy: Policy): Policy {
+  const { source, ...payees } = CAPS
+  const reporters = policy.reporters.map(({ address }) => ({ address, ...source }))
+  return { ...policy, ...payees, windowSeconds: WINDOW_SECONDS, journal: source, reporters }
+}
+
 /** A hash for a round: unknowable before, and another one after a reorganisation. */
 export function roundHashOf(random: Random, round: number): Hash {
   const bytes = new Uint8Array(32)
@@ -137,7 +158,25 @@ export function roundHashOf(random: Random, round: number): Hash {
   return toHash(bytes)
 }
 
+/** Which faults this world knows; that its treasury began too small is one that struck already. */
+function firstFigures(faults: Faults, isPoor: boolean): Map<string, number> {
+  const figures = new Map(FAULT_NAMES.filter((name) => faults[name] > 0).map((name) => [`known ${name}`, 1]))
+  return isPoor ? figures.set('fault underfunded', 1) : figures
+}
+
 /** Counts that something happened: a world in which nothing happens proves nothing. */
-export function count(world: World, what: string): void {
-  world.figures.set(what, (world.figures.get(what) ?? 0) + 1)
+export function count(world: World, what: string, times = 1): void {
+  world.figures.set(what, (world.figures.get(what) ?? 0) + times)
+}
+
+/** Whether a fault strikes here and now; `times` where it is to come oftener than it was drawn. */
+export function strikes(world: World, name: FaultName, times = 1): boolean {
+  const strikesNow = world.random.chance(world.faults[name] * times)
+  if (strikesNow) struck(world, name)
+  return strikesNow
+}
+
+/** A fault that the schedule drew did something. */
+export function struck(world: World, name: FaultName): void {
+  count(world, `fault ${name}`)
 }

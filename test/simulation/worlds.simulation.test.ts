@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { installPureHashes } from '../../enclave/protocol/hash.ts'
 import { installFastHashes } from '../../enclave/shell/fast-hashes.ts'
+import { RARE_WITHIN_SEEDS, SEEN_WITHIN_SEEDS, unseen } from './coverage.ts'
 import { closeRealChain, playAnySeed, playRealSeed } from './play.ts'
 import { playSeed } from './run.ts'
+import { FAULT_NAMES } from './swarm.ts'
 
 const SEEDS = 150
 const FIRST_SEED = 1
@@ -15,6 +17,9 @@ const REAL_SEED = 119
 const ANSWERS_MIN = 20
 
 describe('worlds of a hostile host', () => {
+  /** Of all seeds together. */
+  const figures = new Map<string, number>()
+
   before(installFastHashes)
   after(async () => {
     installPureHashes()
@@ -24,10 +29,22 @@ describe('worlds of a hostile host', () => {
   it(`conserve money and pay everybody in seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1}`, async function (this: Mocha.Context) {
     this.timeout(TIMEOUT_MS)
     const lengths: number[] = []
-    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) lengths.push(await played(seed))
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) lengths.push(await played(seed, figures))
     const median = lengths.sort((left, right) => left - right)[Math.floor(SEEDS / 2)] ?? 0
     process.stdout.write(`      a median of ${median} steps a seed\n`)
     expect(lengths[0]).to.be.at.least(STEPS_MIN)
+  })
+
+  it('have seen by then every fault strike, every refusal that it leads to, and what it is to leave behind', () => {
+    expect(SEEDS).to.be.at.least(SEEN_WITHIN_SEEDS)
+    expect(unseen(figures, SEEDS)).to.deep.equal([])
+  })
+
+  it('would say so if one fault of them all had never struck', () => {
+    for (const name of FAULT_NAMES) {
+      const without = new Map(figures).set(`fault ${name}`, 0)
+      expect(unseen(without, RARE_WITHIN_SEEDS), name).to.include(`fault ${name}`)
+    }
   })
 
   for (const { seed, told } of foundSeeds()) {
@@ -56,8 +73,9 @@ describe('worlds of a hostile host', () => {
 })
 
 /** Steps of a seed that breaks nothing. */
-async function played(seed: number): Promise<number> {
-  const { failure, steps } = await playAnySeed(seed, false)
+async function played(seed: number, sums: Map<string, number> = new Map()): Promise<number> {
+  const { failure, steps, figures } = await playAnySeed(seed, false)
+  for (const [figure, times] of figures) sums.set(figure, (sums.get(figure) ?? 0) + times)
   if (failure !== undefined) throw new Error(`${failure.told}\nagain: npm run simulate -- --seed ${seed}`)
   return steps
 }

@@ -17,7 +17,7 @@ import { drawSigner, type Governance, quorumOf, type Signer, signStruct } from '
 import type { JournalNode } from '../journal.ts'
 import type { Boot, World } from '../scene.ts'
 import { claim } from '../violation.ts'
-import { count } from '../world.ts'
+import { count, strikes } from '../world.ts'
 import { authorityOf, broadcast, drawFees, noteCall } from './broadcast.ts'
 import { cursorOf } from './feed.ts'
 import { call } from './host.ts'
@@ -56,9 +56,9 @@ function signatures(
   governance: Governance,
   struct: Uint8Array,
 ): { list: Uint8Array[]; isWhole: boolean } {
-  const { random, faults, chain } = world
+  const { random, chain } = world
   const signers = quorumOf(random, governance)
-  const isWhole = !random.chance(faults.forged)
+  const isWhole = !strikes(world, 'forged')
   const chosen = isWhole ? signers : spoil(world, governance, signers)
   return { list: chosen.map((signer) => signStruct(chain.rules.ledger, struct, signer)), isWhole }
 }
@@ -82,6 +82,12 @@ function note(world: World, governance: Governance, what: string, isWhole: boole
   count(world, `${what.split(' ')[0]}${isWhole ? '' : ' forged'}`)
 }
 
+/** Brings an act to an enclave. Whatever was signed with full authority the host keeps, and may bring again. */
+function act(world: World, boot: Boot, isWhole: boolean, method: string, params: object): Answer | undefined {
+  if (isWhole) world.acts.push({ method, params })
+  return call(world, boot, method, params)
+}
+
 function judge(answer: Answer | undefined, isWhole: boolean, what: string): void {
   claim('only who is named may act', isWhole || answer?.kind !== 'result', () => `${what} was taken`)
 }
@@ -103,7 +109,11 @@ function adjust(world: World, boot: Boot, governance: Governance): void {
   const { list, isWhole } = signatures(world, governance, adjustStruct(message))
   note(world, governance, `adjust ${adjustSeq} ${fields.orchestratorId} ${deltaWei}`, isWhole)
   const { ledgerId: _, ...wire } = message
-  judge(call(world, boot, 'adjust', { ...wire, deltaWei: `${deltaWei}`, signatures: list }), isWhole, 'an adjustment')
+  judge(
+    act(world, boot, isWhole, 'adjust', { ...wire, deltaWei: `${deltaWei}`, signatures: list }),
+    isWhole,
+    'an adjustment',
+  )
 }
 
 function drain(world: World, boot: Boot, governance: Governance): void {
@@ -113,7 +123,7 @@ function drain(world: World, boot: Boot, governance: Governance): void {
   const message = { ledgerId: boot.instance.ledgerId, drainSeq, amountWei, notAfter }
   const { list, isWhole } = signatures(world, governance, drainStruct(message))
   note(world, governance, `drain ${drainSeq} ${amountWei}`, isWhole)
-  const answer = call(world, boot, 'drain', { drainSeq, amountWei: `${amountWei}`, notAfter, signatures: list })
+  const answer = act(world, boot, isWhole, 'drain', { drainSeq, amountWei: `${amountWei}`, notAfter, signatures: list })
   judge(answer, isWhole, 'a drain')
 }
 
@@ -128,7 +138,7 @@ function setPolicy(world: World, boot: Boot, governance: Governance): void {
   const { list, isWhole } = signatures(world, governance, struct)
   note(world, governance, `policy ${change.policyHash}`, isWhole)
   const wire = { version, policy: policyCodec.encode(policy), prevPolicyHash: state.policyHash, notAfter }
-  judge(call(world, boot, 'set_policy', { ...wire, signatures: list }), isWhole, 'a policy')
+  judge(act(world, boot, isWhole, 'set_policy', { ...wire, signatures: list }), isWhole, 'a policy')
 }
 
 function changedPolicy({ random, recipients }: World, policy: Policy): Policy {
@@ -157,7 +167,7 @@ function resetJournal(world: World, boot: Boot, governance: Governance): void {
   const fields = { atSize: cursor.size, atHead: cursor.head, newHead: target.head, notAfter: notAfterOf(world, boot) }
   const { list, isWhole } = signatures(world, governance, journalResetStruct({ ledgerId, ...fields }))
   note(world, governance, `reset ${fields.atSize} ${fields.newHead}`, isWhole)
-  judge(call(world, boot, 'journal_reset', { ...fields, signatures: list }), isWhole, 'a reset of the journal')
+  judge(act(world, boot, isWhole, 'journal_reset', { ...fields, signatures: list }), isWhole, 'a reset of the journal')
 }
 
 /** By a registrar and the recipient, or by the recipient alone where the id is its address. */
@@ -170,11 +180,11 @@ function register(world: World, boot: Boot, governance: Governance): void {
   const regSeq = (state.byId.get(id)?.regSeq ?? 0) + 1
   const message = { orchestratorId: id, recipient: owner.address, regSeq, notAfter: notAfterOf(world, boot) }
   const struct = registerStruct({ ledgerId, ...message })
-  const isWhole = !random.chance(world.faults.forged)
+  const isWhole = !strikes(world, 'forged')
   const alone = isAddress(id) && random.chance(500)
   const registrar = isWhole ? (governance.registrars[0] as Signer) : governance.stranger
   note(world, governance, `register ${id} ${owner.address}`, isWhole || alone)
-  const answer = call(world, boot, 'register', {
+  const answer = act(world, boot, isWhole || alone, 'register', {
     ...message,
     recipientSignature: signStruct(ledger, struct, owner),
     registrarSignature: alone ? null : signStruct(ledger, struct, registrar),
@@ -202,7 +212,7 @@ function changeRecipient(world: World, boot: Boot, governance: Governance): void
   const byOwner = random.chance(600)
   const { list, isWhole } = byOwner ? { list: [], isWhole: true } : signatures(world, governance, struct)
   note(world, governance, `change ${id} ${to.address}`, isWhole)
-  const answer = call(world, boot, 'change_recipient', {
+  const answer = act(world, boot, isWhole, 'change_recipient', {
     ...message,
     fromSignature: byOwner ? signStruct(ledger, struct, owner) : null,
     toSignature: signStruct(ledger, struct, to),

@@ -11,7 +11,7 @@ import { readCalldata } from '../chain/calldata.ts'
 import type { CallInfo } from '../chain/state.ts'
 import type { Boot, CommitInfo, SignedCall, World } from '../scene.ts'
 import { claim } from '../violation.ts'
-import { count } from '../world.ts'
+import { strikes } from '../world.ts'
 
 const FEE_STEPS_WEI = [20_000_000n, 100_000_000n, 1_000_000_000n]
 const GAS = 8_000_000
@@ -51,7 +51,7 @@ function structOf(call: AnchorCall): Uint8Array {
   return call.kind === 'rotateAuthority' ? rotateStruct(call.rotate) : commitStruct(call.commit)
 }
 
-function readCall(world: World, data: Uint8Array, kind: AnchorCall['kind']): CallInfo {
+export function readCall(world: World, data: Uint8Array, kind: AnchorCall['kind']): CallInfo {
   const decoded = readCalldata(data, kind, world.real)
   const { ledger } = world.chain.rules
   const struct = structOf(decoded)
@@ -86,15 +86,10 @@ function noteCommit(world: World, boot: Boot): CommitInfo {
 
 /** Only what is stored may be broadcast: whoever sends first and stores later can lose the records of what landed. */
 export function submit(world: World, signed: SignedCall): void {
-  const { random, faults } = world
-  if (random.chance(faults.withheld)) {
-    count(world, 'call withheld')
-    return
-  }
-  broadcast(world, signed)
+  if (!strikes(world, 'withheld')) broadcast(world, signed)
 }
 
 export function broadcast(world: World, { info, raw }: SignedCall): void {
-  const relayed = world.random.chance(world.faults.relayed)
+  const relayed = strikes(world, 'relayed')
   world.chain.submit({ kind: 'anchor', call: info, raw: relayed ? undefined : raw })
 }

@@ -3,7 +3,7 @@ import type { Unlanded } from '../../../enclave/core/state.ts'
 import { bitmapHash } from '../../builders/boot.ts'
 import { type ChainState, nonceOf } from '../chain/state.ts'
 import type { Boot, World } from '../scene.ts'
-import { count } from '../world.ts'
+import { count, strikes, struck } from '../world.ts'
 import { authorityOf, drawFees, noteCall, submit } from './broadcast.ts'
 import { call, end } from './host.ts'
 
@@ -13,7 +13,7 @@ const RESIGN_PERMILLE = 120
 
 export function pursue(world: World, boot: Boot, unlanded: Unlanded, view: ChainState): void {
   const { random, faults } = world
-  if (random.chance(faults.lyingBitmap)) return confirmFalsely(world, boot, unlanded)
+  if (strikes(world, 'lyingBitmap')) return confirmFalsely(world, boot, unlanded)
   const landed = view.committed?.next === unlanded.hash ? view.committed : undefined
   if (landed !== undefined) return confirm(world, boot, unlanded, landed.bitmap)
   const isOurs = view.session === boot.instance.session.address && view.head === unlanded.header.prev
@@ -21,8 +21,11 @@ export function pursue(world: World, boot: Boot, unlanded: Unlanded, view: Chain
     if (random.chance(GIVE_UP_PERMILLE)) end(world, boot)
     return
   }
-  if (boot.commit?.commit?.hash !== unlanded.hash || random.chance(faults.resigned + RESIGN_PERMILLE))
+  if (boot.commit?.commit?.hash !== unlanded.hash) return resign(world, boot, unlanded, view)
+  if (random.chance(faults.resigned + RESIGN_PERMILLE)) {
+    if (faults.resigned > 0) struck(world, 'resigned')
     return resign(world, boot, unlanded, view)
+  }
   if (random.chance(300)) submit(world, boot.commit)
 }
 
@@ -42,11 +45,10 @@ function confirmFalsely(world: World, boot: Boot, { header, payouts }: Unlanded)
 
 /** The same header under other fees, another round, or with payouts left out that a simulation shows to fail. */
 export function resign(world: World, boot: Boot, { payouts }: Unlanded, view: ChainState): void {
-  const { random, faults } = world
   const fees = drawFees(world)
   const skip = payouts.flatMap(({ kind, recipient }, position) => {
     const fails = kind === 'ticket' && !view.payable.has(recipient)
-    return fails || random.chance(faults.skipped) ? [position] : []
+    return fails || strikes(world, 'skipped') ? [position] : []
   })
   const answer = call(world, boot, 'resign_commit', {
     skip,

@@ -7,7 +7,7 @@ import { bitmapHash } from '../../builders/boot.ts'
 import { ask } from '../boot.ts'
 import { type ChainState, nonceOf } from '../chain/state.ts'
 import type { Boot, World } from '../scene.ts'
-import { count } from '../world.ts'
+import { count, strikes } from '../world.ts'
 import { authorityOf, drawFees, noteCall, submit } from './broadcast.ts'
 import { pursue } from './commit.ts'
 import { feed } from './feed.ts'
@@ -18,6 +18,8 @@ import { look } from './view.ts'
 
 const FEED_MEANWHILE_PERMILLE = 250
 const REBUILD_PERMILLE = 40
+/** More than any treasury of these worlds holds. */
+const OVERSPENT_WEI = 2n ** 90n
 
 export function advance(world: World, boot: Boot): void {
   switch (boot.instance.phase) {
@@ -36,17 +38,17 @@ export function advance(world: World, boot: Boot): void {
 
 /** With the keys of the authority that the chain names, as far as the host knows. */
 function provision(world: World, boot: Boot): void {
-  const { random, faults, keys } = world
-  const isOther = !boot.isHonest && random.chance(faults.staleLoad)
+  const { random, keys } = world
+  const isOther = !boot.isHonest && strikes(world, 'staleLoad')
   const known = keys.authorities.indexOf(look(world).authority)
   const generation = isOther ? random.below(keys.authorities.length) : Math.max(0, known)
   ask(world, boot, 'provision', keys.ciphertexts(generation))
 }
 
 function begin(world: World, boot: Boot): void {
-  const { random, faults, archive } = world
+  const { random, archive } = world
   const empty = archive.records.every(({ delivered }) => !delivered)
-  const again = !boot.isHonest && random.chance(faults.genesisAgain)
+  const again = !boot.isHonest && strikes(world, 'genesisAgain')
   if (empty || again) return genesis(world, boot)
   if (random.chance(REBUILD_PERMILLE) && rebuild(world, boot)) return store(world, boot)
   if (loadFromArchive(world, boot) || rebuild(world, boot)) store(world, boot)
@@ -69,13 +71,12 @@ function genesis(world: World, boot: Boot): void {
 
 /** One Open, until it landed or another one took its place. */
 function recover(world: World, boot: Boot): void {
-  const { random, faults } = world
+  const { random } = world
   const view = look(world)
   const { open } = boot
   if (open === undefined) return openSession(world, boot, view)
   const { epoch, head, session } = openOf(open)
-  if (view.session === session || random.chance(faults.lyingSession)) {
-    if (view.session !== session) count(world, 'session lied about')
+  if (view.session === session || strikes(world, 'lyingSession')) {
     ask(world, boot, 'session_landed', { epoch })
     return
   }
@@ -106,7 +107,7 @@ function openSession(world: World, boot: Boot, view: ChainState): void {
 }
 
 function work(world: World, boot: Boot): void {
-  const { random, faults } = world
+  const { random } = world
   const { state } = boot.instance
   if (state === undefined) return
   // What a lost reply held has to be fetched before anything is broadcast.
@@ -114,7 +115,7 @@ function work(world: World, boot: Boot): void {
   // Intake does not wait for a payment that is under way.
   if (state.unlanded !== null && random.chance(FEED_MEANWHILE_PERMILLE)) return feed(world, boot)
   if (state.unlanded !== null) return pursue(world, boot, state.unlanded, look(world))
-  if (random.chance(faults.lyingBitmap)) {
+  if (strikes(world, 'lyingBitmap')) {
     ask(world, boot, 'confirm_payout', { sequence: state.sequence + 1, bitmap: bitmapHash(1n) })
   }
   if (random.chance(400)) return feed(world, boot)
@@ -128,7 +129,7 @@ export function prepare(world: World, boot: Boot, mode: 'pay' | 'bare'): string 
   const round = { number: view.round, hash: view.roundHashes.get(view.round) ?? bitmapHash(1n) }
   const answer = call(world, boot, 'prepare_commit', {
     mode,
-    budgetWei: view.treasuryWei.toString(),
+    budgetWei: (strikes(world, 'overspent') ? OVERSPENT_WEI : view.treasuryWei).toString(),
     round,
     fees: fees.wire,
     accountNonce: nonceOf(view, authorityOf(boot)),

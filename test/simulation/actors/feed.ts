@@ -3,7 +3,7 @@ import { lineHash } from '../../../enclave/core/journal.ts'
 import { type Hash, toHash } from '../../../enclave/protocol/ids.ts'
 import { type JournalNode, linesBetween, writeLine } from '../journal.ts'
 import type { Boot, World } from '../scene.ts'
-import { count } from '../world.ts'
+import { count, strikes } from '../world.ts'
 import { call } from './host.ts'
 import { feedSigned } from './reporters.ts'
 
@@ -12,17 +12,17 @@ const FORK_LINES = 2
 const WRONG_ROUTE_PERMILLE = 20
 
 export function feed(world: World, boot: Boot): void {
-  const { random, faults, governance } = world
+  const { random, governance } = world
   const isSigned = boot.instance.state?.policy.credits === 'signed'
   // A closed route is tried now and then.
   if (governance !== undefined && isSigned !== random.chance(WRONG_ROUTE_PERMILLE))
     return feedSigned(world, boot, governance)
   const from = cursorOf(world, boot)
   if (from === undefined) return
-  const target = random.chance(faults.forkedJournal) ? forkAt(world, from) : world.journal
+  const target = strikes(world, 'forkedJournal') ? forkAt(world, from) : world.journal
   const lines = linesBetween(from, target) ?? linesBetween(from, longestFrom(world, from)) ?? []
   const offered = lines.slice(0, 1 + random.below(LINES_PER_CALL_MAX))
-  if (random.chance(faults.misplacedLines)) return offerElsewhere(world, boot, from)
+  if (strikes(world, 'misplacedLines')) return offerElsewhere(world, boot, from)
   if (offered.length > 0) offer(world, boot, from, offered)
 }
 
@@ -60,7 +60,6 @@ function pickAncestor(world: World, node: JournalNode): JournalNode {
 function forkAt(world: World, from: JournalNode): JournalNode {
   let node = from
   for (let line = 0; line < FORK_LINES; line++) node = append(world, node)
-  count(world, 'journal forked')
   return node
 }
 

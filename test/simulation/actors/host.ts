@@ -1,15 +1,12 @@
 /** What every host does around a call: it takes the reply or loses it, stores what was released, and acknowledges it. */
 import { type Answer, ask, collect } from '../boot.ts'
 import type { Boot, World } from '../scene.ts'
-import { count } from '../world.ts'
+import { strikes } from '../world.ts'
 
 /** A writing call as the host sees it: undefined when its reply was lost. */
 export function call(world: World, boot: Boot, method: string, params: object): Answer | undefined {
   const answer = ask(world, boot, method, params)
-  if (world.random.chance(world.faults.lostReply)) {
-    count(world, 'reply lost')
-    return undefined
-  }
+  if (strikes(world, 'lostReply')) return undefined
   if (answer.kind === 'result') store(world, boot)
   return answer
 }
@@ -18,7 +15,7 @@ export function call(world: World, boot: Boot, method: string, params: object): 
 export function store(world: World, boot: Boot): void {
   collect(world, boot)
   for (const record of boot.records.values()) if (record.stored === 'no') record.stored = 'written'
-  if (world.random.chance(world.faults.diskTears)) return
+  if (strikes(world, 'diskTears')) return
   for (const record of boot.records.values()) record.stored = 'synced'
   if (boot.instance.outbox.records.length > 0) ask(world, boot, 'ack', { record: boot.instance.outbox.next - 1 })
 }

@@ -4,7 +4,7 @@ import { toHash } from '../../../enclave/protocol/ids.ts'
 import { METHODS } from '../../../enclave/protocol/methods.ts'
 import { askBytes, newBoot } from '../boot.ts'
 import type { Boot, World } from '../scene.ts'
-import { count } from '../world.ts'
+import { count, struck } from '../world.ts'
 import { advance } from './driver.ts'
 import { end } from './host.ts'
 import { snapshotOf } from './snapshots.ts'
@@ -30,27 +30,29 @@ export function driveClone(world: World): void {
 export function clone(world: World): void {
   if (world.boots.length >= BOOTS_MAX) end(world, world.random.pick(world.boots))
   newBoot(world, false)
-  count(world, 'clone')
+  struck(world, 'clone')
 }
 
 export function kill(world: World): void {
   if (world.boots.length === 0) return
   end(world, world.random.pick(world.boots))
-  count(world, 'killed')
+  struck(world, 'killed')
 }
 
 /** The host dies with unsynced writes: its honest half has lost them, and the last one is torn. */
 export function tearDisk(world: World): void {
-  for (const record of world.archive.records) if (record.stored === 'written') record.stored = 'no'
+  const torn = world.archive.records.filter(({ stored }) => stored === 'written')
+  for (const record of torn) record.stored = 'no'
   if (world.operator !== undefined) end(world, world.operator)
-  count(world, 'disk torn')
+  struck(world, 'diskTears')
+  count(world, 'records lost with a disk', torn.length)
 }
 
 export function skewClock(world: World): void {
   const boot = pickBoot(world)
   if (boot === undefined) return
   boot.skewSeconds = world.random.below(2 * SKEW_SECONDS_MAX) - SKEW_SECONDS_MAX
-  count(world, 'clock skewed')
+  struck(world, 'clockSkew')
 }
 
 export function snapshot(world: World): void {
@@ -63,7 +65,7 @@ export function loseBlobs(world: World): void {
   for (const record of world.archive.records) record.delivered = false
   world.archive.snapshots = []
   for (const boot of [...world.boots]) end(world, boot)
-  count(world, 'all blobs lost')
+  struck(world, 'blobsLost')
 }
 
 /** Any method with parameters that mean nothing, or bytes that are no request. */
@@ -71,7 +73,7 @@ export function garbage(world: World): void {
   const boot = pickBoot(world)
   if (boot === undefined) return
   const { random } = world
-  count(world, 'garbage')
+  struck(world, 'garbage')
   if (random.chance(300)) return askBytes(world, boot, random.bytes(random.below(NOISE_BYTES_MAX)))
   const request = encodeMessage({ method: random.pick(METHOD_NAMES), params: nonsense(world) }, 'cbor')
   if (random.chance(500)) {

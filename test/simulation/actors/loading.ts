@@ -8,7 +8,7 @@ import type { Boot, World } from '../scene.ts'
 import { type AnchorClaim, type Archive, claimFor, type LoadPlan, planLoad, type SealedRecord } from '../sealed.ts'
 import { NO_FAULTS } from '../swarm.ts'
 import { claim } from '../violation.ts'
-import { count } from '../world.ts'
+import { strikes } from '../world.ts'
 import { look } from './view.ts'
 
 const SNAPSHOT_PERMILLE = 800
@@ -16,18 +16,18 @@ const CANDIDATES_MAX = 4
 
 /** One attempt; true when the enclave took it. */
 export function loadFromArchive(world: World, boot: Boot): boolean {
-  const { random, faults, archive } = world
+  const { random, archive } = world
   const view = look(world)
   const chain: AnchorClaim = { head: view.head, epoch: view.epoch, bitmap: view.committed?.bitmap ?? null }
   const known = archive.records.filter(({ delivered, stored }) => delivered && (!boot.isHonest || stored === 'synced'))
   const candidates = preferred(world, boot, matching(known.length > 0 ? known : archive.records, chain))
-  const isStale = random.chance(faults.staleLoad) || candidates.length === 0
+  const isStale = strikes(world, 'staleLoad') || candidates.length === 0
   const record = isStale ? pickAny(random, archive.records) : random.pick(candidates)
   if (record === undefined) return false
   const claimed = chooseClaim(world, record, chain)
   const plan = planLoad(archive, record, random.chance(SNAPSHOT_PERMILLE)) ?? planLoad(archive, record, true)
   if (plan === undefined) return false
-  const offered = random.chance(faults.brokenRecord) ? spoil(world, plan) : { ...plan, isBroken: false }
+  const offered = strikes(world, 'brokenRecord') ? spoil(world, plan) : { ...plan, isBroken: false }
   const taken = load(world, boot, offered, claimed)
   claim('broken records are refused', !(taken && offered.isBroken), () => `enclave ${boot.number} took them`)
   return taken
@@ -59,11 +59,10 @@ function pickAny(random: Random, records: readonly SealedRecord[]): SealedRecord
 
 /** What the chain says, what would fit the prefix, or neither. */
 function chooseClaim(world: World, record: SealedRecord, chain: AnchorClaim): AnchorClaim {
-  const { random, faults } = world
+  const { random } = world
   const { unlanded, head } = record.mark
   const honest = claimFor(record, chain) ?? chain
-  if (!random.chance(faults.lyingClaim)) return honest
-  count(world, 'claim lied about')
+  if (!strikes(world, 'lyingClaim')) return honest
   const epoch = Math.max(0, chain.epoch - 1 + random.below(3))
   switch (random.below(4)) {
     case 0:
@@ -84,7 +83,6 @@ export function load(world: World, boot: Boot, { tip, blobs }: LoadPlan, claimed
   boot.node = tip.mark.node
   const bitmap = claimed.bitmap === null ? null : bitmapHash(claimed.bitmap)
   const answer = ask(world, boot, 'load_state', { records: blobs, claimed: { ...claimed, bitmap } })
-  count(world, answer.kind === 'refused' ? `load ${answer.code}` : 'loaded')
   if (answer.kind === 'refused') Object.assign(boot, before)
   return answer.kind === 'result'
 }

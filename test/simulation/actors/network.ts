@@ -3,7 +3,7 @@ import { payoutTicket, recipientRand } from '../../../enclave/protocol/ticket.ts
 import { BASE_FEE_WEI } from '../chain/chain.ts'
 import type { Transaction } from '../chain/state.ts'
 import type { World } from '../scene.ts'
-import { count, roundHashOf } from '../world.ts'
+import { count, roundHashOf, strikes, struck } from '../world.ts'
 import { authorityOf, broadcast } from './broadcast.ts'
 
 const BLOCK_SECONDS_MAX = 40
@@ -14,40 +14,41 @@ const FUND_WEI = 50n * 10n ** 18n
 const FREEZE_LEAP_SECONDS = 31 * 86_400
 
 export function mine(world: World): void {
-  const { random, faults, chain } = world
+  const { random, chain } = world
   world.nowSeconds += random.below(BLOCK_SECONDS_MAX)
-  chain.baseFeeWei = random.chance(faults.feeSpike) ? BASE_FEE_WEI * random.pick(SPIKE_FACTORS) : BASE_FEE_WEI
+  chain.baseFeeWei = strikes(world, 'feeSpike') ? BASE_FEE_WEI * random.pick(SPIKE_FACTORS) : BASE_FEE_WEI
   chain.mine(random, world.nowSeconds)
 }
 
 export function reorg(world: World): void {
-  const { random, faults, chain } = world
-  const blocks = chain.reorg(1 + random.below(REORG_DEPTH_MAX), () => random.chance(faults.reorgForgets))
-  if (blocks > 0) count(world, 'reorganisation')
+  const { random, chain } = world
+  const blocks = chain.reorg(1 + random.below(REORG_DEPTH_MAX), () => strikes(world, 'reorgForgets'))
+  if (blocks === 0) return
+  struck(world, 'reorg')
+  count(world, `reorganisation of ${blocks} blocks`)
 }
 
 /** The next round, opened or left closed for a while. Its hash is another one after a reorganisation. */
 export function nextRound(world: World): void {
-  const { random, chain, faults } = world
+  const { random, chain } = world
   const { round, roundOpen } = chain.tip.state
   const number = roundOpen ? round + 1 : round
-  const open = !random.chance(faults.brokerStops * 10)
+  const open = !strikes(world, 'brokerStops', 10)
   chain.poke({ kind: 'round', number, hash: roundHashOf(random, number), open })
-  if (!open) count(world, 'round left closed')
 }
 
 export function pause(world: World): void {
   const { chain } = world
   const { paused } = chain.tip.state
   chain.poke({ kind: 'pause', paused: !paused })
-  count(world, paused ? 'broker resumed' : 'broker paused')
+  struck(world, 'brokerStops')
 }
 
 export function togglePayable(world: World): void {
   const { random, chain, recipients } = world
   const recipient = random.pick([...recipients.values()])
   chain.poke({ kind: 'payable', recipient, payable: !chain.tip.state.payable.has(recipient) })
-  count(world, 'recipient toggled')
+  struck(world, 'unpayable')
 }
 
 export function fund(world: World): void {
@@ -58,7 +59,7 @@ export function fund(world: World): void {
 export function donate(world: World): void {
   const wei = BigInt(1 + world.random.below(800_000_000)) * GWEI
   world.chain.submit({ kind: 'donate', to: world.chain.tip.state.authority, wei })
-  count(world, 'donation')
+  struck(world, 'donation')
 }
 
 /** Lifts a ticket out of any call that was ever signed and redeems it at the broker. */
@@ -66,7 +67,7 @@ export function redeemStray(world: World): void {
   const ticket = liftTicket(world)
   if (ticket === undefined) return
   world.chain.submit(ticket)
-  count(world, 'stray ticket')
+  struck(world, 'strayRedeem')
 }
 
 function liftTicket(world: World): Transaction | undefined {
@@ -97,7 +98,7 @@ function liftTicket(world: World): Transaction | undefined {
 export function replayCall(world: World): void {
   if (world.calls.length === 0) return
   broadcast(world, world.random.pick(world.calls))
-  count(world, 'call replayed')
+  struck(world, 'replayed')
 }
 
 export function freeze(world: World): void {
@@ -105,5 +106,5 @@ export function freeze(world: World): void {
   if (chain.tip.state.frozenAt === 0) chain.submit({ kind: 'freeze' })
   else if (random.chance(800)) chain.submit({ kind: 'unfreeze' })
   else world.nowSeconds += FREEZE_LEAP_SECONDS
-  count(world, 'guardian acts')
+  struck(world, 'frozen')
 }

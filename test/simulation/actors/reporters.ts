@@ -5,7 +5,7 @@ import { wei } from '../../../enclave/protocol/money.ts'
 import { type Desk, type DeskCredit, type Governance, type Signer, signStruct } from '../governance.ts'
 import type { Boot, World } from '../scene.ts'
 import { claim } from '../violation.ts'
-import { count } from '../world.ts'
+import { count, strikes } from '../world.ts'
 import { call } from './host.ts'
 
 const CREDITS_PER_CALL_MAX = 5
@@ -38,17 +38,17 @@ export function nextSeqOf({ instance }: Boot, { address }: Desk): number {
 
 /** What the enclave has not seen of one reporter; a hostile host begins elsewhere. */
 export function feedSigned(world: World, boot: Boot, governance: Governance): void {
-  const { random, faults } = world
+  const { random } = world
   const waiting = governance.desks.filter((desk) => desk.credits.length >= nextSeqOf(boot, desk))
   const desk = random.pick(waiting.length > 0 ? waiting : governance.desks)
   const next = nextSeqOf(boot, desk)
-  if (random.chance(faults.abandoned) && random.chance(SKIP_PERMILLE * 10)) return skip(world, boot, desk, next)
-  const isMisplaced = random.chance(faults.misplacedLines * 2)
+  if (strikes(world, 'abandoned') && random.chance(SKIP_PERMILLE * 10)) return skip(world, boot, desk, next)
+  const isMisplaced = strikes(world, 'misplacedLines', 2)
   const first = isMisplaced ? 1 + random.below(desk.credits.length + 1) : next
   const credits = desk.credits.slice(first - 1, first - 1 + 1 + random.below(CREDITS_PER_CALL_MAX))
   if (credits.length === 0) return
   renew(world, boot, credits)
-  const signer = random.chance(faults.forged) ? governance.stranger : desk
+  const signer = strikes(world, 'forged') ? governance.stranger : desk
   if (random.chance(BATCH_PERMILLE)) offerBatch(world, boot, desk, signer, first, credits)
   else offerSingly(world, boot, desk, signer, first, credits)
 }
@@ -80,7 +80,8 @@ function offerSingly(
   })
   const answer = call(world, boot, 'credit_signed', { credits: signed, receipts: world.random.chance(50) })
   refuseForged(answer, signer.address === reporter)
-  if (answer?.kind === 'result') for (const { kind } of answer.result.outcomes) count(world, `credit ${kind}`)
+  if (answer?.kind === 'result')
+    for (const { kind, code } of answer.result.outcomes) count(world, `credit ${code ?? kind}`)
 }
 
 function offerBatch(

@@ -17,6 +17,7 @@ import {
   togglePayable,
 } from './network.ts'
 import { report } from './reporters.ts'
+import { replayAct, tamper } from './tampering.ts'
 
 type Turn = { readonly weight: number; readonly act: (world: World) => void }
 
@@ -46,6 +47,8 @@ export function schedule({ faults, governance }: World): readonly Turn[] {
     { weight: faults.strayRedeem, act: redeemStray },
     { weight: faults.diskTears, act: tearDisk },
     { weight: faults.blobsLost, act: loseBlobs },
+    { weight: faults.tampered, act: tamper },
+    { weight: faults.replayedAct, act: replayAct },
   ]
   return turns.filter(({ weight }) => weight > 0)
 }

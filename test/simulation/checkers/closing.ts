@@ -1,5 +1,4 @@
 /** The audit at the end of a world: clean as it is, and never clean once somebody changed a fact or an entry. */
-import type { AnchorEvent, BrokerEvent, ChainFacts } from '../../../auditor/chain-facts.ts'
 import { type ReplayedHeader, reconcile } from '../../../auditor/reconcile.ts'
 import { expectedHeader, newReplay, step } from '../../../auditor/replay.ts'
 import type { LogNode } from '../log-branch.ts'
@@ -7,6 +6,7 @@ import type { World } from '../scene.ts'
 import { claim } from '../violation.ts'
 import { count } from '../world.ts'
 import { type AuditorChecker, factsOf, tell } from './auditor.ts'
+import { FORGERIES } from './forgeries.ts'
 
 const MISSED = 'the auditor misses nothing'
 const LOG_TRIALS_PERMILLE = 125
@@ -27,10 +27,11 @@ export function closeAudit(world: World, auditor: AuditorChecker): void {
   // A world that was frozen and restarted all the time may end without a header: then there is no log to hold a fact against.
   if (auditor.replay.ledger === null) return
   const facts = factsOf(world, world.chain.final)
-  const { name, forged } = forge(world, facts)
+  const name = world.random.pick(Object.keys(FORGERIES))
+  const forged = FORGERIES[name]?.(world, facts)
   if (forged !== undefined) {
     claim(MISSED, auditor.auditOf(world, forged).length > findings.length, () => `${name} went unseen`)
-    count(world, `audit: ${name}`)
+    count(world, `seen by the auditor: ${name}`)
   }
   if (world.random.chance(LOG_TRIALS_PERMILLE)) forgeLog(world)
 }
@@ -54,54 +55,6 @@ function falseEntries(world: World, auditor: AuditorChecker): number[] {
   return entries
 }
 
-type Forgery = { readonly name: string; readonly forged: ChainFacts | undefined }
-
-/** One fact of the chain is not what it was. */
-function forge(world: World, facts: ChainFacts): Forgery {
-  const { random } = world
-  const events = <K extends AnchorEvent['kind']>(kind: K) => facts.events.filter((event) => event.kind === kind)
-  const change = <T>(list: readonly T[], from: readonly T[], instead: (one: T) => readonly T[]): T[] | undefined => {
-    if (from.length === 0) return undefined
-    const chosen = random.pick(from)
-    return list.flatMap((one) => (one === chosen ? instead(one) : [one]))
-  }
-  const onEvents = (name: string, kind: AnchorEvent['kind'], instead: (one: AnchorEvent) => readonly AnchorEvent[]) => {
-    const changed = change(facts.events, events(kind), instead)
-    return { name, forged: changed && { ...facts, events: changed } }
-  }
-  const onBroker = (name: string, instead: (one: BrokerEvent) => readonly BrokerEvent[]): Forgery => {
-    const paying = new Set(events('settled').map(({ transaction }) => transaction))
-    const changed = change(
-      facts.brokerEvents,
-      facts.brokerEvents.filter(({ transaction }) => paying.has(transaction)),
-      instead,
-    )
-    return { name, forged: changed && { ...facts, brokerEvents: changed } }
-  }
-  switch (random.below(6)) {
-    case 0:
-      return onEvents('a bit flipped', 'settled', (one) => [
-        { ...one, bitmap: (one as { bitmap: bigint }).bitmap ^ 1n } as AnchorEvent,
-      ])
-    case 1:
-      return onEvents('a commit hidden', 'committed', () => [])
-    case 2:
-      return onEvents('a session hidden', 'session', () => [])
-    case 3:
-      return onBroker('a payment hidden', () => [])
-    case 4:
-      return onBroker('a payment changed', (one) => [{ ...one, amountWei: one.amountWei + 1n }])
-    default: {
-      const funded = (block: number) =>
-        world.chain.blocks[block]?.included.some(({ transaction }) => transaction.kind === 'fund')
-      // Where money came in with the same block, what went out too much is netted against it.
-      const plain = (facts.treasury ?? []).filter(({ block }) => !funded(block))
-      const treasury = change(facts.treasury ?? [], plain, (one) => [{ ...one, afterWei: one.afterWei - 1n }])
-      return { name: 'a wei gone', forged: treasury && { ...facts, treasury } }
-    }
-  }
-}
-
 /** One byte of one entry is not what it was: replay objects, or ends at another header. */
 function forgeLog(world: World): void {
   const { random, checks } = world
@@ -117,7 +70,7 @@ function forgeLog(world: World): void {
   bytes[at] = flipped
   const seen = findingsOf(world, bytes) > 0
   claim(MISSED, seen, () => `a flipped bit in entry ${at} went unseen`)
-  count(world, 'audit: a bit of the log flipped')
+  count(world, 'seen by the auditor: a bit of the log flipped')
 }
 
 /** Findings of a whole audit over these entries. */

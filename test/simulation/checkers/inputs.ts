@@ -28,6 +28,7 @@ function newInputs({ genesis }: World): Inputs {
     treasuryOwner: policy.treasuryOwner,
     adjustSeq: 0,
     drainSeq: 0,
+    route: policy.credits,
     sequences: new Map(),
     creditedWei: new Map(),
     recipients: new Map(),
@@ -61,6 +62,7 @@ function take(world: World, inputs: Inputs, entry: Entry): void {
       claimSigned(world, `policy ${entry.body.policyHash}`)
       inputs.policyVersion = entry.body.version
       inputs.treasuryOwner = entry.body.policy.treasuryOwner
+      inputs.route = entry.body.policy.credits
   }
 }
 
@@ -132,7 +134,10 @@ function takeBatch(world: World, inputs: Inputs, body: Of<'credits'>): void {
   takeNumbers(inputs, body.reporter, first, body.credits.length)
   for (const [at, credit] of body.credits.entries()) {
     claimReported(world, body.reporter, first + at, credit)
-    if (credit.code !== null) continue
+    if (credit.code !== null) {
+      claimDeserved(world, inputs, credit.code, credit)
+      continue
+    }
     add(inputs, credit.id, credit.wei)
     if (credit.recipient !== ZERO_ADDRESS) pin(inputs, credit.id, credit.recipient)
   }
@@ -140,13 +145,17 @@ function takeBatch(world: World, inputs: Inputs, body: Of<'credits'>): void {
 
 function takeAdjust(world: World, inputs: Inputs, body: Of<'adjust'>): void {
   switch (body.source) {
-    case 'journal':
+    case 'journal': {
+      const meant = world.lines.get(body.hash)
+      claim(MEANT, meant?.id === body.id && meant.wei === body.delta, () => `line ${body.line} adds ${body.delta} wei`)
+      add(inputs, body.id, body.delta)
       return takeLine(inputs, body)
+    }
     case 'quorum':
       claim(CONTIGUOUS, body.adjustSeq === inputs.adjustSeq + 1, () => `adjustment ${body.adjustSeq}`)
       claimSigned(world, `adjust ${body.adjustSeq} ${body.id} ${body.delta}`)
       inputs.adjustSeq = body.adjustSeq
-      if (body.delta > 0n) add(inputs, body.id, body.delta)
+      add(inputs, body.id, body.delta)
       return
     case 'drain':
       claim(CONTIGUOUS, body.drainSeq === inputs.drainSeq + 1, () => `drain ${body.drainSeq}`)
@@ -156,12 +165,48 @@ function takeAdjust(world: World, inputs: Inputs, body: Of<'adjust'>): void {
   }
 }
 
+type Refused = { readonly id: string; readonly wei: bigint; readonly recipient: Address }
+
+/** Nothing is wrong with it: only what the ledger is at that moment can be why it is refused. */
+function claimDeserved(world: World, inputs: Inputs, code: string, refused: Refused): void {
+  claim(
+    MEANT,
+    mayBeRefused(world, inputs, code, refused),
+    () => `${refused.wei} wei for ${refused.id} refused as ${code}`,
+  )
+}
+
+function mayBeRefused({ isCapped }: World, inputs: Inputs, code: string, { id, wei, recipient }: Refused): boolean {
+  switch (code) {
+    case 'OVERDRAW':
+      return wei < 0n
+    case 'LEDGER_FULL':
+      return wei > 0n && !inputs.creditedWei.has(id) && !inputs.recipients.has(id)
+    case 'CREDIT_CAP':
+      return wei > 0n && isCapped
+    case 'ROUTE_CLOSED':
+      return inputs.route !== 'signed'
+    case 'RECIPIENT_MISMATCH':
+    case 'RECIPIENT_FORBIDDEN':
+      return recipient !== ZERO_ADDRESS
+    default:
+      return false
+  }
+}
+
 function takeRefuse(world: World, inputs: Inputs, body: Of<'refuse'>): void {
   switch (body.source) {
-    case 'journal':
+    case 'journal': {
+      const meant = world.lines.get(body.hash)
+      if (meant !== undefined) claimDeserved(world, inputs, body.code, { ...meant, recipient: ZERO_ADDRESS })
       return takeLine(inputs, body)
-    case 'signed':
+    }
+    case 'signed': {
+      const credit = world.governance?.desks.find(({ address }) => address === body.reporter)?.credits[body.rseq - 1]
+      claim(MEANT, credit !== undefined, () => `number ${body.rseq} of ${body.reporter} was never reported`)
+      claimDeserved(world, inputs, body.code, { ...credit, id: credit.orchestratorId, wei: credit.amountWei })
       return takeNumbers(inputs, body.reporter, body.rseq, 1)
+    }
     case 'skipped': {
       const desk = world.governance?.desks.find(({ address }) => address === body.reporter)
       const isSigned = desk?.skips.has(`${body.fromSeq} ${body.toSeq}`) === true

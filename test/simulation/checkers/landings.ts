@@ -1,15 +1,21 @@
 /** What landed on the chain, judged against everything that the world knows and the contract does not. */
 import type { Committed, Rotated, SessionOpened, Settled } from '../../../auditor/chain-facts.ts'
 import { type Address, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
-import type { Block } from '../chain/chain.ts'
+import type { Block, Included } from '../chain/chain.ts'
 import type { CallInfo } from '../chain/state.ts'
 import { type LogNode, pathBetween } from '../log-branch.ts'
 import type { CommitInfo, Inputs, Landing, World } from '../scene.ts'
-import { claim } from '../violation.ts'
+import { claim, type Property } from '../violation.ts'
 import { count } from '../world.ts'
 import { inputsAfter } from './inputs.ts'
+import { checkTreasury, type Flows, flowsAfter } from './treasury.ts'
 
-type Seen = { readonly block: Block; readonly landings: number; readonly sessions: readonly Address[] }
+type Seen = {
+  readonly block: Block
+  readonly landings: number
+  readonly sessions: readonly Address[]
+  readonly flows: Flows
+}
 
 export class Landings {
   readonly list: Landing[] = []
@@ -24,7 +30,9 @@ export class Landings {
       if (blocks[block.number] === block) break
       this.#seen.pop()
     }
-    this.list.length = this.#seen.at(-1)?.landings ?? 0
+    const landed = this.#seen.at(-1)?.landings ?? 0
+    if (landed < this.list.length) count(world, 'landed headers undone', this.list.length - landed)
+    this.list.length = landed
     for (const block of blocks.slice((this.#seen.at(-1)?.block.number ?? -1) + 1)) this.#judge(world, block)
   }
 
@@ -35,7 +43,9 @@ export class Landings {
 
   #judge(world: World, block: Block): void {
     let { sessions } = this
-    for (const { transaction, outcome } of block.included) {
+    for (const included of block.included) {
+      noteOutcome(world, included)
+      const { transaction, outcome } = included
       if (transaction.kind !== 'anchor' || outcome.kind === 'reverted') continue
       for (const event of outcome.events) {
         if (event.kind === 'session') sessions = judgeSession(event, transaction.call, sessions)
@@ -43,9 +53,9 @@ export class Landings {
         if (event.kind === 'committed') this.#land(world, block, transaction.call, event)
       }
     }
-    this.#seen.push({ block, landings: this.list.length, sessions })
-    const newest = this.list.at(-1)
-    if (newest?.block === block) judgeReceived(newest)
+    const flows = flowsAfter(this.#seen.at(-1)?.flows, block)
+    this.#seen.push({ block, landings: this.list.length, sessions, flows })
+    checkTreasury(world, block, flows, this.list.at(-1)?.receivedWei)
   }
 
   #land(world: World, block: Block, call: CallInfo, { next }: { readonly next: string }): void {
@@ -59,8 +69,20 @@ export class Landings {
     judgeInputs(commit, inputs)
     judgeCall(commit, call)
     const landing = { block, event, settled, commit, inputs }
-    this.list.push({ ...landing, paidWei: paidAfter(world, landing, previous?.paidWei ?? new Map()) })
+    this.list.push({ ...landing, ...paidAfter(world, landing, previous) })
   }
+}
+
+/** Whose call it was and what became of it: that stale ones were tried is part of what is proved. */
+function noteOutcome(world: World, { transaction, outcome }: Included): void {
+  const isCall = transaction.kind === 'anchor'
+  const kind = isCall ? transaction.call.decoded.kind : transaction.kind
+  if (outcome.kind === 'reverted') return count(world, `reverted ${kind} ${outcome.error}`)
+  if (!isCall) return count(world, `landed ${kind}`)
+  const { boot } = world.calls[transaction.call.id] ?? {}
+  const whose =
+    boot === undefined || !world.boots.includes(boot) ? 'a dead enclave' : boot.isHonest ? 'the operator' : 'a clone'
+  count(world, `landed ${kind} of ${whose}`)
 }
 
 function judgeSession(
@@ -159,9 +181,13 @@ function judgeCall({ payouts }: CommitInfo, call: CallInfo): void {
 }
 
 /** No account is paid more than was credited to it, and nobody but those whom it was pinned to. */
-function paidAfter(world: World, landing: Omit<Landing, 'paidWei'>, before: ReadonlyMap<string, bigint>) {
-  const { commit, settled, inputs } = landing
-  const paidWei = new Map(before)
+function paidAfter(
+  world: World,
+  { commit, settled, inputs }: Pick<Landing, 'commit' | 'settled' | 'inputs'>,
+  before: Landing | undefined,
+): Pick<Landing, 'paidWei' | 'receivedWei'> {
+  const paidWei = new Map(before?.paidWei)
+  const receivedWei = new Map(before?.receivedWei)
   for (const [position, { account, recipient, wei }] of commit.payouts.entries()) {
     if (((settled?.bitmap ?? 0n) >> BigInt(position)) % 2n === 0n) continue
     const id = commit.ids[account] ?? ''
@@ -172,19 +198,13 @@ function paidAfter(world: World, landing: Omit<Landing, 'paidWei'>, before: Read
       account === 0 ? recipient === inputs.treasuryOwner : inputs.recipients.get(id)?.has(recipient) === true
     claim('nobody else is paid', isPinned, () => `${recipient} is paid for ${id}`)
     paidWei.set(id, sum)
+    receivedWei.set(recipient, (receivedWei.get(recipient) ?? 0n) + wei)
   }
   count(world, settled === undefined ? 'bare commits landed' : 'paying commits landed')
-  return paidWei
+  return { paidWei, receivedWei }
 }
 
-/** What left the treasury is what was paid. */
-function judgeReceived({ block, paidWei }: Landing): void {
-  const sum = (values: Iterable<bigint>): bigint => [...values].reduce((total, wei) => total + wei, 0n)
-  const [received, paid] = [sum(block.state.receivedWei.values()), sum(paidWei.values())]
-  claim('money is conserved', received === paid, () => `${received} wei received, ${paid} wei paid`)
-}
-
-function claimNever(property: string, told: string): never {
+function claimNever(property: Property, told: string): never {
   claim(property, false, () => told)
   throw new Error('unreachable')
 }
