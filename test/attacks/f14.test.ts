@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 import { lineHash, nextJournalHead } from '../../enclave/core/journal.ts'
 import { fromHex, type Hash, toHash, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import { aLine } from '../builders/boot.ts'
-import { EVE, signedOn, stored, useGovernedStage } from './governed.ts'
+import { EVE, REPORTER, signedOn, stored, useGovernedStage } from './governed.ts'
 import { ETHER_WEI } from './stage.ts'
 import { refuses } from './use-stage.ts'
 
@@ -44,4 +44,29 @@ describe('F14: a journal that lost its end after it was read', () => {
     const start: Uint8Array = new Uint8Array(32)
     return toHash(lines.reduce((head, line) => nextJournalHead(head, fromHex(lineHash(line))), start))
   }
+})
+
+describe('F14: a reporter that lost one of its own numbers', () => {
+  const stage = useGovernedStage()
+
+  it('goes on behind the hole by its own signature, and by nobody else’s', async () => {
+    const by = signedOn(stage())
+    const boot = await stage().active()
+    await stored(boot, 'credit_signed', { credits: [by.credit(REPORTER, 1)] })
+    const next = { credits: [by.credit(REPORTER, 4)] }
+    assert.equal((await boot.call('credit_signed', next)).outcomes[0]?.kind, 'gap')
+    const skip = by.skip(REPORTER, 2, 3)
+    const { address: reporter } = REPORTER
+    await refuses(boot.call('skip_sequence', { ...by.skip(EVE, 2, 3), reporter }), 'SIGNER_MISMATCH')
+    await refuses(boot.call('skip_sequence', { ...skip, toSeq: 9 }), 'SIGNER_MISMATCH')
+    await refuses(boot.call('skip_sequence', by.skip(EVE, 1, 3)), 'REPORTER_UNKNOWN')
+    // It cannot take back what it has said, nor leave a hole in front.
+    await refuses(boot.call('skip_sequence', by.skip(REPORTER, 1, 3)), 'COUNTER_MISMATCH')
+    await refuses(boot.call('skip_sequence', by.skip(REPORTER, 3, 3)), 'COUNTER_MISMATCH')
+    assert.equal((await boot.call('credit_signed', next)).outcomes[0]?.kind, 'gap')
+    await stored(boot, 'skip_sequence', skip)
+    assert.equal((await stored(boot, 'credit_signed', next)).outcomes[0]?.kind, 'applied')
+    await stage().pay(boot)
+    assert.equal((await stage().audits(boot)).creditedWei, 2n * ETHER_WEI)
+  })
 })

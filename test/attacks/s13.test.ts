@@ -1,5 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { wei } from '../../enclave/protocol/money.ts'
+import { reportOf } from './audited-log.ts'
+import { publishedEntries } from './published.ts'
 import { ETHER_WEI } from './stage.ts'
 import { reverted, useStage } from './use-stage.ts'
 
@@ -26,10 +28,16 @@ describe('S13: a payee whose ticket always fails', () => {
     const without = await boot.resign({ skip: [BAD] })
     const { bitmap } = await stage().relay(without)
     assert.equal(bitmap, 2n ** BigInt(PAYEES - 1) - 1n)
-    await boot.confirm(all.sequence, bitmap)
+    const { checkpoint } = await boot.confirm(all.sequence, bitmap)
     const { balance_wei } = await boot.call('balance', { orchestrator_id: `orch-${BAD}` })
     assert.equal(balance_wei, SUM_WEI)
     await stage().audits(boot)
+
+    // A skip is the host's word: whoever audits sees each of them.
+    const published = { entries: publishedEntries(boot, all), checkpoint }
+    const { exit, notices } = await reportOf(stage(), 'skipped', published)
+    const skips = notices.filter(({ code }) => code === 'PAYOUT_SKIPPED')
+    assert.deepEqual({ exit, skips: skips.map(({ subject }) => subject) }, { exit: 0, skips: [`sequence ${all.sequence} payout ${PAYEES}`] })
   })
 
   it('is tried again ever more rarely', async () => {
