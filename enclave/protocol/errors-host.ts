@@ -131,7 +131,7 @@ export const HOST_ERRORS = {
   },
   ACT_INVALID: {
     meaning: 'A file of something to be signed does not have its form, contradicts itself, or lacks a signature.',
-    action: 'Propose it anew, and compare what each signer is shown.',
+    action: 'Have the signature made that is missing; else propose it anew, and compare what each signer is shown.',
     retry: 'never',
   },
   STATEMENT_INVALID: {

@@ -40,3 +40,11 @@ export function tableOf(rows: readonly (readonly string[])[], head: readonly str
 export function ether(wei: bigint): string {
   return `${formatEther(wei)} ETH`
 }
+
+const MS_PER_SECOND = 1_000
+
+/** A moment that somebody else named: it may be later than any calendar. */
+export function momentOf(unixSeconds: number): string {
+  const date = new Date(unixSeconds * MS_PER_SECOND)
+  return Number.isNaN(date.getTime()) ? `second ${unixSeconds}` : date.toISOString()
+}

@@ -209,6 +209,7 @@ function signing(command: Command, run: Run): void {
   withJson(command)
     .argument('<file>', 'as propose wrote it')
     .option('--key-file <file>', 'the signer’s key, mode 600; else ANCHORHOLD_SIGNER_KEY')
+    .option('--before <file>', 'of a new policy: the one that you know to be in force, to see what changes')
     .option('--yes', 'sign what is shown')
     .action(async (file: string, flags: Flags & Typed) => show(await signAnswer(file, flags, run.terminal), flags, run))
 }

@@ -1,9 +1,10 @@
 /** Commands that only look: status, lag, balance. */
+import type { MethodResults } from '../../enclave/protocol/method-results.ts'
 import type { Context } from '../../host/context.ts'
 import { openJournal } from '../../host/journal.ts'
 import { indexFile } from '../../host/journal-index.ts'
 import { type HostStatus, readStatus, type Trouble } from '../../host/status.ts'
-import { type Answer, ether, tableOf } from './answer.ts'
+import { type Answer, ether, momentOf, tableOf } from './answer.ts'
 
 /** Lines counted behind the cursor: a journal further behind is told in bytes alone. */
 const LAG_BATCHES_MAX = 2_000
@@ -119,17 +120,29 @@ async function journalLag(
   }
 }
 
+type Balance = MethodResults['balance']
+
 /** What the enclave holds for one orchestrator. Refuses what the enclave refuses. */
 export async function balanceAnswer({ enclave }: Context, id: string): Promise<Answer> {
   const balance = await enclave.call('balance', { orchestrator_id: id })
-  const { recipient, balance_wei, reserved_wei, credited_wei, paid_wei } = balance
+  const { recipient, pending_recipient, balance_wei, reserved_wei, credited_wei, paid_wei } = balance
   const rows = [
     ['id', id],
     ['recipient', recipient ?? 'none: it accrues until one is registered'],
+    ...(pending_recipient === null ? [] : [['changes to', changeText(pending_recipient)]]),
     ['balance', ether(balance_wei)],
     ['reserved', ether(reserved_wei)],
     ['credited', ether(credited_wei)],
     ['paid', ether(paid_wei)],
   ]
   return { format: 'anchorhold-balance/1', value: balance, text: tableOf(rows) }
+}
+
+/** Whoever is paid here has to see it in time to withdraw it. */
+function changeText({
+  recipient,
+  effective_sequence,
+  effective_at,
+}: NonNullable<Balance['pending_recipient']>): string {
+  return `${recipient} after commit ${effective_sequence} and ${momentOf(effective_at)}`
 }

@@ -36,6 +36,7 @@ export async function rotateAnswer(
   { typedIn }: Terminal,
 ): Promise<Answer> {
   if (words['giveUp'] !== undefined) return giveUp(context)
+  if (file === '') refuse('ACT_INVALID', 'the file of a signed rotate-approval, or --give-up', 'neither')
   const act = await readAct(resolve(typedIn, file))
   const newAuthority = approvedAuthority(act)
   const facts = await context.chain.facts(newAuthority)

@@ -94,6 +94,11 @@ describe('The authority of a signed ledger, from the command line', function () 
   })
 
   it('adjusts a balance by a quorum, once, and by nothing less', async () => {
+    const propose = (id: string, ether: string) =>
+      stage.ask('admin', 'adjust', 'propose', '--id', id, '--ether', ether, '--reason', 'x')
+    expect((await propose('orch-l', '0.02')).code, 'mistyped').to.equal('ACCOUNT_UNKNOWN')
+    for (const ether of ['0.0000000000000000001', '1,5', ''])
+      expect((await propose('orch-1', ether)).code, ether).to.equal('ACT_INVALID')
     const file = await act('adjust', '--id', 'orch-1', '--ether', '0.02', '--reason', 'a stranded hour')
     const shown = await said(['admin', 'sign', file])
     expect(shown.value.words[0]).to.contain('add 0.02 ETH to the balance of "orch-1"')
@@ -150,14 +155,20 @@ describe('The authority of a signed ledger, from the command line', function () 
     expect((await stage.ask('register', 'propose', ...propose)).exit).to.equal(0)
     await stage.sign(file, 'newcomer')
     expect((await stage.ask('register', 'submit', file)).code).to.equal('REGISTRATION_DENIED')
-    await stage.sign(file, 'registrar')
+    // One who is none signs first, and stands before the registrar.
+    await stage.sign(file, 'admin3', 'registrar')
     expect(await stage.ask('register', 'submit', file)).to.include({ exit: 0, regSeq: 1, recipient: newcomer.address })
     expect(await stage.ask('balance', 'orch-new')).to.include({ recipient: newcomer.address, registration_seq: 1 })
     const change = join(stage.world.dataDir, 'change.json')
     await stage.ask('change-recipient', 'propose', '--out', change, '--id', 'orch-new', '--to', other.address)
-    await stage.sign(change, 'other', 'newcomer')
+    await stage.sign(change, 'other')
+    const early = await stage.ask('change-recipient', 'submit', change)
+    expect(early.message).to.contain(`a signature by ${newcomer.address}, or by 2 admins in its place`)
+    await stage.sign(change, 'newcomer')
     expect((await stage.ask('change-recipient', 'submit', change)).exit).to.equal(0)
     expect((await stage.ask('balance', 'orch-new')).pending_recipient.recipient).to.equal(other.address)
+    const seen = (await typed(['balance', 'orch-new', '--data', stage.world.dataDir])).out
+    expect(seen).to.match(new RegExp(`changes to.*${other.address} after commit \\d+ and 20`))
   })
 
   it('replaces the policy by a quorum, and the host goes by the new one', async () => {

@@ -14,8 +14,9 @@ import {
 } from '../../../enclave/protocol/credit.ts'
 import type { Hash } from '../../../enclave/protocol/ids.ts'
 import { formatEther } from '../../../enclave/protocol/money.ts'
-import { type Policy, parsePolicy, policyHash } from '../../../enclave/protocol/policy.ts'
+import { parsePolicy, policyHash } from '../../../enclave/protocol/policy.ts'
 import { approval, SIGNED_PARAMS } from '../../../enclave/protocol/signed-params.ts'
+import { policyWords } from './policy-changes.ts'
 
 /** Every act has its end in time. */
 const policyFields = SIGNED_PARAMS.set_policy.omit({ signatures: true }).transform(({ policy, ...rest }) => ({
@@ -51,7 +52,7 @@ export const KINDS = {
     message: ({ amountWei, ...rest }) => ({ ...rest, amount: amountWei }),
     struct: (ledgerId, fields) => drainStruct({ ledgerId, ...fields }),
     words: ({ drainSeq, amountWei }) => [
-      `Drain ${drainSeq}: pay ${etherOf(amountWei)} out of the treasury to its owner, ahead of those to whom it is owed`,
+      `Drain ${drainSeq}: pay ${etherOf(amountWei)} out of the treasury, ahead of those to whom it is owed, to the treasuryOwner of the policy that is in force then`,
     ],
   }),
   'journal-reset': kind({
@@ -146,16 +147,4 @@ function kind<T extends { readonly notAfter: number }>(definition: Definition<T>
 
 function etherOf(wei: bigint): string {
   return `${formatEther(wei)} ETH`
-}
-
-/** Field by field: a policy reaches the whole treasury. */
-function policyWords(policy: Policy): string[] {
-  return Object.entries(policy).map(([name, value]) => {
-    const text = typeof value === 'bigint' ? etherOf(value) : JSON.stringify(value, bigintAsText)
-    return `  ${name}: ${text}`
-  })
-}
-
-function bigintAsText(_: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value
 }

@@ -5,7 +5,7 @@ import { CodedError, isCoded, refuse } from '../../../enclave/protocol/errors.ts
 import { keccak256 } from '../../../enclave/protocol/hash.ts'
 import { type Address, type Hash, toAddress, toHash } from '../../../enclave/protocol/ids.ts'
 import type { LedgerStatus, StatusResult } from '../../../enclave/protocol/method-results.ts'
-import { parseEther } from '../../../enclave/protocol/money.ts'
+import { formatEther, parseEther, sameEther } from '../../../enclave/protocol/money.ts'
 import { parseVerifierKey } from '../../../enclave/protocol/note.ts'
 import { utf8 } from '../../../enclave/protocol/words.ts'
 import type { Context } from '../../../host/context.ts'
@@ -51,14 +51,15 @@ async function ownFields(context: Context, kind: OwnKind, words: Typed, ledger: 
         prevPolicyHash: ledger.policyHash,
       }
     case 'adjust':
+      await knownAccount(context, demanded(words, 'id'))
       return {
         adjustSeq: ledger.adjustSeq + 1,
         orchestratorId: demanded(words, 'id'),
-        deltaWei: parseEther(demanded(words, 'ether')).toString(),
+        deltaWei: weiOf(words).toString(),
         reasonHash: toHash(keccak256(utf8(demanded(words, 'reason')))),
       }
     case 'drain':
-      return { drainSeq: ledger.drainSeq + 1, amountWei: parseEther(demanded(words, 'ether')).toString() }
+      return { drainSeq: ledger.drainSeq + 1, amountWei: weiOf(words).toString() }
     case 'journal-reset':
       return { atSize: ledger.journalSize, atHead: ledger.journalHead, newHead: demanded(words, 'newHead') }
     case 'register':
@@ -108,6 +109,23 @@ async function freshLogKey({ paths }: Context['config'], authority: Address): Pr
 function logKeyOf(status: StatusResult | undefined): Hash | undefined {
   const verifier = status?.audit_address
   return verifier === undefined ? undefined : toHash(parseVerifierKey(verifier).publicKey)
+}
+
+/** Every digit counts: an amount between two wei would be signed as another one. */
+function weiOf(words: Typed): bigint {
+  const text = demanded(words, 'ether')
+  try {
+    const wei = parseEther(text)
+    if (sameEther(text, formatEther(wei))) return wei
+  } catch (error) {
+    if (!isCoded(error, 'AMOUNT_SYNTAX')) throw error
+  }
+  return refuse('ACT_INVALID', '--ether: decimal ether of at most 18 places', text)
+}
+
+/** Refuses ACCOUNT_UNKNOWN, before anybody signs for an id that was mistyped. */
+async function knownAccount({ enclave }: Context, id: string): Promise<void> {
+  await enclave.call('balance', { orchestrator_id: id })
 }
 
 async function nextRegSeq({ enclave }: Context, id: string): Promise<number> {

@@ -44,7 +44,7 @@ function call({ enclave, policy }: Context, file: ActFile): Promise<Result> {
     case 'journal-reset':
       return enclave.call('journal_reset', { ...paramsOf<'journal_reset'>(file), signatures: signatures() })
     case 'register':
-      return enclave.call('register', registration(file))
+      return enclave.call('register', registration(file, policy))
     case 'change-recipient':
       return enclave.call('change_recipient', change(file, policy))
     case 'rotate-approval':
@@ -63,13 +63,19 @@ function paramsOf<M extends 'set_policy' | 'adjust' | 'drain' | 'journal_reset'>
 export function quorumOf(file: ActFile, { admins, quorum }: Policy): string[] {
   const known = file.signatures.filter(({ signer }) => (admins as readonly string[]).includes(signer))
   if (known.length < quorum)
-    refuse('ACT_INVALID', `signatures of ${quorum} admins`, `${known.length} of ${file.signatures.length}`)
+    refuse('ACT_INVALID', `signatures of ${quorum} of the admins ${admins.join(' ')}`, signersOf(known))
   return known.slice(0, quorum).map(({ signature }) => signature)
 }
 
-function registration(file: ActFile): Params<'register'> {
+function signersOf(signatures: ActFile['signatures']): string {
+  return signatures.length === 0 ? 'none of them' : signatures.map(({ signer }) => signer).join(' ')
+}
+
+/** Whoever else signed in vain: the registrar is one whom the policy names. Who is one is the enclave's to judge. */
+function registration(file: ActFile, { registrars }: Policy): Params<'register'> {
   const recipient = String(file.fields['recipient']).toLowerCase()
-  const registrar = file.signatures.find(({ signer }) => signer !== recipient)
+  const others = file.signatures.filter(({ signer }) => signer !== recipient)
+  const registrar = others.find(({ signer }) => (registrars as readonly string[]).includes(signer)) ?? others[0]
   return {
     ...(file.fields as unknown as Omit<Params<'register'>, 'recipientSignature' | 'registrarSignature'>),
     recipientSignature: signatureBy(file, recipient),
@@ -81,6 +87,8 @@ function registration(file: ActFile): Params<'register'> {
 function change(file: ActFile, policy: Policy): Params<'change_recipient'> {
   const { from, to } = file.fields as { readonly from: string; readonly to: string }
   const own = file.signatures.find(({ signer }) => signer === from.toLowerCase())
+  if (own === undefined && !file.signatures.some(({ signer }) => (policy.admins as readonly string[]).includes(signer)))
+    refuse('ACT_INVALID', `a signature by ${from}, or by ${policy.quorum} admins in its place`, 'neither')
   return {
     ...(file.fields as unknown as Omit<Params<'change_recipient'>, 'fromSignature' | 'toSignature' | 'signatures'>),
     fromSignature: own?.signature ?? null,
@@ -91,7 +99,7 @@ function change(file: ActFile, policy: Policy): Params<'change_recipient'> {
 
 function signatureBy({ signatures }: ActFile, signer: string): string {
   const found = signatures.find((signature) => signature.signer === signer)
-  if (found === undefined) refuse('ACT_INVALID', `a signature by ${signer}`, `${signatures.length} others`)
+  if (found === undefined) refuse('ACT_INVALID', `a signature by ${signer}`, signersOf(signatures))
   return found.signature
 }
 
