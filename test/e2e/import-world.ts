@@ -20,7 +20,6 @@ import { openIngest } from '../../workers/1-ingest/worker.ts'
 import { openPrepare } from '../../workers/2-prepare/worker.ts'
 import { openBroadcast } from '../../workers/3-broadcast/worker.ts'
 import { openConfirm } from '../../workers/4-confirm/worker.ts'
-import { UNGOVERNED_JSON } from '../builders/governance.ts'
 
 const AUDITOR = join(import.meta.dirname, '..', '..', 'auditor', 'main.ts')
 const ROUND_LENGTH_BLOCKS = 5_760n
@@ -48,29 +47,6 @@ export async function openGround(dir: string, transcoders: readonly Address[]): 
     treasuryWei: 0n as Wei,
   })
   return { dir, chain, deployment }
-}
-
-export function policyOf({ deployment }: Ground) {
-  return {
-    chainId: deployment.chainId,
-    anchor: toAddress(deployment.anchor),
-    broker: toAddress(deployment.broker),
-    strategy: 'ticket',
-    credits: 'host-trusted',
-    treasuryOwner: toAddress(devAccount(DEV_ACCOUNTS.treasuryOwner).address),
-    thresholdWei: '1000000000000000',
-    payoutWeiMin: '1000000000000000',
-    payoutWeiMax: '1000000000000000000',
-    commitWeiMax: '5000000000000000000',
-    payoutsPerCommitMax: 50,
-    cadenceSeconds: 3_600,
-    gasPriceWeiMax: '10000000000',
-    gasMax: 16_000_000,
-    signaturesPerSequenceMax: 100,
-    backoffSequencesMax: 64,
-    accountsMax: 10_000,
-    ...UNGOVERNED_JSON,
-  }
 }
 
 /** Binds an enclave to the imported genesis, funds what it owes, and runs the stages until `done`. */

@@ -8,8 +8,9 @@ import type { Address } from '../../enclave/protocol/ids.ts'
 import { readOldState } from '../../scripts/import/blob.ts'
 import { type Imported, type ImportOptions, importInstallation } from '../../scripts/import/import.ts'
 import { anAddress, aPolicy } from '../builders/boot.ts'
-import { audit, type Ground, liveUntil, openGround, policyOf, readGenesis } from './import-world.ts'
+import { audit, type Ground, liveUntil, openGround, readGenesis } from './import-world.ts'
 import { creditLine, OLD_KEY, payoutLine, sealedState } from './old-host.ts'
+import { policyOf } from './pipeline-world.ts'
 
 const VECTORS = join(import.meta.dirname, '..', '..', '..', 'shared', 'data', 'vectors', 'seed-vectors.json')
 const [ALICE, BOB] = [anAddress(0xa11ce), anAddress(0xb0b)]
@@ -190,7 +191,7 @@ describe('anchorhold import', () => {
       ground = await openGround(home, [ALICE, BOB] as Address[])
       const policy = put(
         'live-policy.json',
-        JSON.stringify({ ...policyOf(ground), payoutWeiMax: '2000000000000000000' }),
+        JSON.stringify({ ...policyOf(ground.deployment), payoutWeiMax: '2000000000000000000' }),
       )
       const imported = await run({ ...options, journal, policy, out: join(home, 'genesis.json') })
       writeFileSync(journal, HISTORY.join('') + LATER)

@@ -223,7 +223,8 @@ export function ether(text: string): Wei {
   return wei(parseEther(text))
 }
 
-function policyOf(deployment: { chainId: number; anchor: string; broker: string }) {
+/** What a world's ledger begins with, for whoever changes a rule of it. */
+export function policyOf(deployment: { chainId: number; anchor: string; broker: string }) {
   return {
     chainId: deployment.chainId,
     anchor: lower(deployment.anchor),

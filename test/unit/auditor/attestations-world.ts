@@ -15,8 +15,9 @@ import { type Address, type Hash, toHash, ZERO_HASH } from '../../../enclave/pro
 import { DOCUMENT_AT_MS, type DocumentOptions, newTestAttester } from '../../builders/attestation.ts'
 import { imageOf } from '../../builders/expectations.ts'
 import { aGovernedLog } from './governed-log.ts'
-import { ANCHOR, AUTHORITY, addressOf, BROKER, GUARDIAN, type LogBuilder } from './log-builder.ts'
+import { ANCHOR, AUTHORITY, addressOf, GUARDIAN, type LogBuilder } from './log-builder.ts'
 import { replayOf } from './log-judge.ts'
+import { quietFacts } from './quiet-facts.ts'
 import { aRotation, aSuccession } from './signed-bodies.ts'
 
 export const ATTESTER = newTestAttester()
@@ -128,23 +129,5 @@ function factsOf(opened: readonly Opened[]): ChainFacts {
     if (epoch === 4) events.push({ ...at(4), kind: 'rotated', epoch: 3, authority: HEIR })
     events.push({ ...at(epoch + 1), kind: 'session', epoch, head: ZERO_HASH, session, attestationDigest: digest })
   }
-  return {
-    chainId: 31_337,
-    anchor: ANCHOR,
-    block: 9,
-    finalBlock: 9,
-    state: {
-      head: ZERO_HASH,
-      sequence: 0,
-      epoch: 4,
-      authority: HEIR,
-      guardian: GUARDIAN,
-      broker: BROKER,
-      balanceWei: 0n,
-    },
-    events,
-    brokerEvents: [],
-    calls: new Map(),
-    treasury: [],
-  }
+  return quietFacts(4, HEIR, events)
 }

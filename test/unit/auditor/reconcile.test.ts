@@ -1,11 +1,12 @@
 import { assert } from 'chai'
-import type { AnchorEvent, ChainFacts } from '../../../auditor/chain-facts.ts'
+import type { AnchorEvent } from '../../../auditor/chain-facts.ts'
 import { reconcile } from '../../../auditor/reconcile.ts'
 import type { Address } from '../../../enclave/protocol/ids.ts'
 import { ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import { aGovernedLog } from './governed-log.ts'
-import { ANCHOR, AUTHORITY, addressOf, BROKER, GUARDIAN } from './log-builder.ts'
+import { AUTHORITY, addressOf } from './log-builder.ts'
 import { replayOf } from './log-judge.ts'
+import { quietFacts } from './quiet-facts.ts'
 import { aRotation } from './signed-bodies.ts'
 
 const HEIR = addressOf(0xd2)
@@ -33,25 +34,7 @@ function found(entries: readonly Uint8Array[], events: readonly AnchorEvent[]): 
   if (replay.ledger === null) throw new TypeError('expected a ledger')
   assert.deepEqual(replay.findings.list, [])
   const epoch = events.filter(({ kind }) => kind === 'session' || kind === 'rotated').length
-  const facts: ChainFacts = {
-    chainId: 31_337,
-    anchor: ANCHOR,
-    block: 9,
-    finalBlock: 9,
-    state: {
-      head: ZERO_HASH,
-      sequence: 0,
-      epoch,
-      authority: HEIR,
-      guardian: GUARDIAN,
-      broker: BROKER,
-      balanceWei: 0n,
-    },
-    events,
-    brokerEvents: [],
-    calls: new Map(),
-    treasury: [],
-  }
+  const facts = quietFacts(epoch, HEIR, events)
   const { findings } = reconcile({
     ledger: replay.ledger,
     size: replay.size,
