@@ -138,6 +138,8 @@ describe('The authority of a signed ledger, from the command line', function () 
   })
 
   it('drains to the treasury owner by a quorum', async () => {
+    const beyond = await stage.ask('admin', 'drain', 'propose', '--ether', '1000')
+    expect(beyond.message, 'more than there is would stand before every creditor').to.contain('the treasury, or less')
     const file = await act('drain', '--ether', '0.5')
     await stage.sign(file, 'admin1', 'admin2')
     expect(await stage.ask('admin', 'submit', file)).to.include({ exit: 0, drainSeq: 1 })

@@ -59,7 +59,7 @@ async function ownFields(context: Context, kind: OwnKind, words: Typed, ledger: 
         reasonHash: toHash(keccak256(utf8(demanded(words, 'reason')))),
       }
     case 'drain':
-      return { drainSeq: ledger.drainSeq + 1, amountWei: weiOf(words).toString() }
+      return { drainSeq: ledger.drainSeq + 1, amountWei: (await drainedWei(context, words)).toString() }
     case 'journal-reset':
       return { atSize: ledger.journalSize, atHead: ledger.journalHead, newHead: demanded(words, 'newHead') }
     case 'register':
@@ -121,6 +121,15 @@ function weiOf(words: Typed): bigint {
     if (!isCoded(error, 'AMOUNT_SYNTAX')) throw error
   }
   return refuse('ACT_INVALID', '--ether: decimal ether of at most 18 places', text)
+}
+
+/** A drain is never taken back, and goes before all who are owed: one that cannot be paid would stand in their way. */
+async function drainedWei({ chain, config }: Context, words: Typed): Promise<bigint> {
+  const wei = weiOf(words)
+  const { treasuryWei } = await chain.facts(config.anchor)
+  if (wei > treasuryWei)
+    refuse('ACT_INVALID', `--ether ${formatEther(treasuryWei)}, the treasury, or less`, words['ether'])
+  return wei
 }
 
 /** Refuses ACCOUNT_UNKNOWN, before anybody signs for an id that was mistyped. */
