@@ -4,6 +4,7 @@ import type { Attester } from './attester.ts'
 import { assertInvariants } from './core/invariants.ts'
 import { newOutbox, type Outbox, push } from './core/outbox.ts'
 import type { Claim } from './core/settle.ts'
+import type { SnapshotReader } from './core/snapshot-reader.ts'
 import type { State } from './core/state.ts'
 import type { KeyContext } from './keys/encryption-context.ts'
 import type { KeyRelease } from './keys/key-release.ts'
@@ -37,7 +38,8 @@ export type GenesisParts = { readonly roster: RosterItem[]; readonly openings: O
 /** What arrived of a `load_state` that takes several calls. */
 export type Loading = {
   readonly opener: Opener
-  readonly parts: Uint8Array[]
+  /** What arrived of a snapshot, while its chunks come. */
+  snapshot: SnapshotReader | undefined
   state: State | undefined
   records: number
 }

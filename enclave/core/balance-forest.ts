@@ -4,7 +4,7 @@
  */
 import { DEPTH_MAX, emptyRoot, isGreater, nodeHash } from '../protocol/balance-tree.ts'
 import { assert } from '../protocol/errors.ts'
-import { keccak256 } from '../protocol/hash.ts'
+import { type HashRows, keccak256, newHashRows } from '../protocol/hash.ts'
 import { HASH_BYTES } from '../protocol/ids.ts'
 
 export type Forest = {
@@ -19,6 +19,8 @@ export type Forest = {
 
 const NODES_MIN = 64
 const PAIR_BYTES = 2 * HASH_BYTES
+/** Nodes that a sweep hashes together: what they are hashed from stays in the processor's caches. */
+const SWEPT_TOGETHER = 1_024
 
 /** A tree of `depth` without accounts. */
 export function newForest(depth: number): Forest {
@@ -31,16 +33,23 @@ export function newForest(depth: number): Forest {
 
 /** Puts `leaf` (32 bytes) at `index` and marks its path; constant time. Grows the tree when `index` lies beyond it. */
 export function setLeaf(forest: Forest, index: number, leaf: Uint8Array): void {
-  putLeaf(forest, index, leaf)
+  assert(leaf.length === HASH_BYTES, 'a leaf has 32 bytes')
+  putLeaves(forest, index, leaf)
   forest.dirty.add(index)
 }
 
-function putLeaf(forest: Forest, index: number, leaf: Uint8Array): void {
-  assert(leaf.length === HASH_BYTES, 'a leaf has 32 bytes')
-  assert(Number.isInteger(index) && index >= 0 && index < 2 ** DEPTH_MAX, 'an index is below 2^DEPTH_MAX')
-  while (index >= 2 ** forest.depth) growForest(forest)
-  if (index >= forest.leaves) forest.leaves = index + 1
-  reserve(forest, 0, forest.leaves).set(leaf, index * HASH_BYTES)
+/** Puts leaves that lie side by side after the last one. The tree is unfolded until `sweepForest`. */
+export function appendLeaves(forest: Forest, leaves: Uint8Array): void {
+  assert(leaves.length % HASH_BYTES === 0, 'a leaf has 32 bytes')
+  if (leaves.length > 0) putLeaves(forest, forest.leaves, leaves)
+}
+
+function putLeaves(forest: Forest, index: number, leaves: Uint8Array): void {
+  const end = index + leaves.length / HASH_BYTES
+  assert(Number.isInteger(index) && index >= 0 && end <= 2 ** DEPTH_MAX, 'an index is below 2^DEPTH_MAX')
+  while (end > 2 ** forest.depth) growForest(forest)
+  forest.leaves = Math.max(forest.leaves, end)
+  reserve(forest, 0, forest.leaves).set(leaves, index * HASH_BYTES)
 }
 
 /** One level more: the old root becomes the left child, an empty tree of the old depth the right one. */
@@ -104,18 +113,41 @@ function nodeAt(forest: Forest, level: number, position: number): Uint8Array {
   return start < nodes.length ? nodes.slice(start, start + HASH_BYTES) : emptyRoot(level).slice()
 }
 
-/** A folded tree of at least `depth` with these leaves at 0, 1, 2 and so on: every node is hashed once. */
-export function rebuildForest(depth: number, leaves: Iterable<Uint8Array>): Forest {
-  const forest = newForest(depth)
-  for (const leaf of leaves) putLeaf(forest, forest.leaves, leaf)
+/** Folds every node above the leaves, each once, whatever was folded before. */
+export function sweepForest(forest: Forest): void {
+  forest.dirty.clear()
   let nodes = forest.leaves
+  const pairs = newHashRows(Math.min(SWEPT_TOGETHER, nodes), PAIR_BYTES)
   for (let level = 0; level < forest.depth && nodes > 0; level++) {
     nodes = Math.ceil(nodes / 2)
     reserve(forest, level, 2 * nodes)
     reserve(forest, level + 1, nodes)
-    for (let parent = 0; parent < nodes; parent++) foldNode(forest, level, parent)
+    for (let from = 0; from < nodes; from += SWEPT_TOGETHER) {
+      sweepNodes(forest, level, from, Math.min(SWEPT_TOGETHER, nodes - from), pairs)
+    }
   }
-  return forest
+}
+
+/** Hashes the children at `level` into `count` nodes above, from node `from` on. */
+function sweepNodes(forest: Forest, level: number, from: number, count: number, pairs: HashRows): void {
+  const children = block(forest, level)
+  for (let row = 0; row < count; row++) putPair(pairs, row, children, (from + row) * PAIR_BYTES)
+  pairs.hashInto(count, block(forest, level + 1).subarray(from * HASH_BYTES), HASH_BYTES)
+}
+
+/** Two children that lie side by side, the smaller one first. Byte by byte: a view of each would cost as much as the hash. */
+function putPair({ bytes, widthBytes }: HashRows, row: number, children: Uint8Array, left: number): void {
+  const flip = isSecondSmaller(children, left) ? HASH_BYTES : 0
+  const to = row * widthBytes
+  for (let at = 0; at < PAIR_BYTES; at++) bytes[to + at] = children[left + (at ^ flip)] as number
+}
+
+function isSecondSmaller(bytes: Uint8Array, first: number): boolean {
+  for (let at = first; at < first + HASH_BYTES; at++) {
+    const difference = (bytes[at] as number) - (bytes[at + HASH_BYTES] as number)
+    if (difference !== 0) return difference > 0
+  }
+  return false
 }
 
 function block(forest: Forest, level: number): Uint8Array {

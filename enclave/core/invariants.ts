@@ -1,7 +1,7 @@
 /** What holds after every command, whatever came in. A violation is a bug of ours. */
 import { assert } from '../protocol/errors.ts'
-import { LEDGER_WEI_LIMIT } from '../protocol/money.ts'
-import { balanceWei, type State } from './state.ts'
+import { LEDGER_WEI_LIMIT, ZERO_WEI } from '../protocol/money.ts'
+import type { State } from './state.ts'
 
 /** The cheap ones, after each command. */
 export function assertInvariants(state: State): void {
@@ -23,11 +23,11 @@ export function assertConservation(state: State): void {
   let credited = 0n
   let paid = 0n
   let reserved = 0n
-  for (const account of state.accounts) {
-    assert(balanceWei(account) >= 0n, 'no balance is negative')
-    credited += account.creditedWei
-    paid += account.paidWei
-    reserved += account.reservedWei
+  for (const { creditedWei, paidWei, reservedWei } of state.accounts) {
+    assert(creditedWei >= paidWei + reservedWei, 'no balance is negative')
+    credited += creditedWei
+    if (paidWei !== ZERO_WEI) paid += paidWei
+    if (reservedWei !== ZERO_WEI) reserved += reservedWei
   }
   assert(
     credited === state.creditedWei && paid === state.paidWei && reserved === state.reservedWei,

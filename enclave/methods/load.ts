@@ -2,7 +2,7 @@
 
 import { replay } from '../core/ledger.ts'
 import type { Claim } from '../core/settle.ts'
-import { decodeSnapshot } from '../core/snapshot.ts'
+import { SnapshotReader } from '../core/snapshot-reader.ts'
 import type { State } from '../core/state.ts'
 import { type Instance, keysOf, type Loading } from '../instance.ts'
 import { decodeCbor } from '../protocol/cbor.ts'
@@ -10,7 +10,6 @@ import { decodeWith, list, struct, uint } from '../protocol/codec.ts'
 import { CodedError, refuse } from '../protocol/errors.ts'
 import type { LoadResult } from '../protocol/method-results.ts'
 import { type ParsedParams, RECORDS_PER_CALL_MAX } from '../protocol/methods.ts'
-import { concatBytes } from '../protocol/words.ts'
 import { Opener } from '../seal/opener.ts'
 import { parseHeader } from '../seal/record.ts'
 import { unpackRecords } from '../seal/record-file.ts'
@@ -33,7 +32,7 @@ function take(instance: Instance, params: ParsedParams<'load_state'>): LoadResul
   const { stateKey } = keysOf(instance)
   const loading: Loading = instance.loading ?? {
     opener: new Opener(stateKey, instance.ledgerId),
-    parts: [],
+    snapshot: undefined,
     state: undefined,
     records: 0,
   }
@@ -53,7 +52,8 @@ function unpack(blob: string | undefined): readonly Uint8Array[] {
 function openRecord(loading: Loading, record: Uint8Array): void {
   loading.records++
   if (parseHeader(record)?.kind === 'snapshot') {
-    loading.parts.push(loading.opener.openChunk(record))
+    loading.snapshot ??= new SnapshotReader()
+    loading.snapshot.push(loading.opener.openChunk(record))
     return
   }
   finishSnapshot(loading)
@@ -62,9 +62,9 @@ function openRecord(loading: Loading, record: Uint8Array): void {
 }
 
 function finishSnapshot(loading: Loading): void {
-  if (loading.parts.length === 0) return
-  loading.state = decodeSnapshot(concatBytes(...loading.parts))
-  loading.parts.length = 0
+  if (loading.snapshot === undefined) return
+  loading.state = loading.snapshot.end()
+  loading.snapshot = undefined
 }
 
 const bytes = {

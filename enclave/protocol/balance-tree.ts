@@ -39,13 +39,15 @@ export const DEPTH_MAX = 32
 /** Stands at every position that no account has taken. Shared: never written to. */
 export const EMPTY_LEAF: Uint8Array = keccak256(utf8('anchorhold/empty/v1'))
 
-const LEAF_TYPE = keccak256(utf8('anchorhold/balance/v1'))
-const LEAF_WORDS = 8
+/** The first word of every leaf. Shared: never written to. */
+export const LEAF_TYPE: Uint8Array = keccak256(utf8('anchorhold/balance/v1'))
+/** What a leaf hashes first: eight ABI words. */
+export const LEAF_BYTES: number = 8 * WORD_BYTES
 const U64_LIMIT = 2n ** 64n
 
 /** What is hashed is laid out here and read at once: an array for each call would cost as much as the hash. */
 const pair = new Uint8Array(2 * HASH_BYTES)
-const words = new Uint8Array(LEAF_WORDS * WORD_BYTES)
+const words = new Uint8Array(LEAF_BYTES)
 const view = new DataView(words.buffer)
 words.set(LEAF_TYPE)
 const UTF8_BYTES_PER_UNIT_MAX = 3
@@ -100,24 +102,33 @@ export function orchestratorIdHash(orchestratorId: string): Uint8Array {
  * `idHash` saves hashing an id that the caller has hashed before.
  */
 export function leafHash(leaf: BalanceLeaf, idHash: Uint8Array = orchestratorIdHash(leaf.orchestratorId)): Uint8Array {
-  const recipient = fromHex(leaf.recipient)
-  assert(idHash.length === HASH_BYTES && recipient.length === ADDRESS_BYTES, 'a leaf has a hash and an address')
-  view.setUint32(wordEnd(1) - 4, leaf.index)
-  words.set(idHash, wordEnd(1))
-  words.set(recipient, wordEnd(3) - ADDRESS_BYTES)
-  putU128(wordEnd(4), leaf.credited)
-  putU128(wordEnd(5), leaf.paid)
-  putU128(wordEnd(6), leaf.reserved)
-  view.setUint16(wordEnd(7) - 6, Math.floor(leaf.lastSeq / 2 ** 32))
-  view.setUint32(wordEnd(7) - 4, leaf.lastSeq % 2 ** 32)
+  assert(idHash.length === HASH_BYTES, 'the hash of an id has 32 bytes')
+  putLeafWords(words, view, 0, leaf)
+  words.set(idHash, LEAF_ID_AT)
   return keccak256(keccak256(words))
+}
+
+/** Where the hash of the id lies in the words of a leaf. */
+export const LEAF_ID_AT: number = 2 * WORD_BYTES
+
+/** Lays out the words of a leaf from `at` on, all but LEAF_TYPE and the hash of the id. `view` sees what `into` holds. */
+export function putLeafWords(into: Uint8Array, view: DataView, at: number, leaf: BalanceLeaf): void {
+  const recipient = fromHex(leaf.recipient)
+  assert(recipient.length === ADDRESS_BYTES, 'a recipient has 20 bytes')
+  view.setUint32(at + wordEnd(1) - 4, leaf.index)
+  into.set(recipient, at + wordEnd(3) - ADDRESS_BYTES)
+  putU128(view, at + wordEnd(4), leaf.credited)
+  putU128(view, at + wordEnd(5), leaf.paid)
+  putU128(view, at + wordEnd(6), leaf.reserved)
+  view.setUint16(at + wordEnd(7) - 6, Math.floor(leaf.lastSeq / 2 ** 32))
+  view.setUint32(at + wordEnd(7) - 4, leaf.lastSeq % 2 ** 32)
 }
 
 function wordEnd(word: number): number {
   return (word + 1) * WORD_BYTES
 }
 
-function putU128(end: number, value: bigint): void {
+function putU128(view: DataView, end: number, value: bigint): void {
   view.setBigUint64(end - 8, value)
   view.setBigUint64(end - 16, value < U64_LIMIT ? 0n : value >> 64n)
 }

@@ -4,18 +4,20 @@ import { SimpleMerkleTree } from '@openzeppelin/merkle-tree'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import {
+  appendLeaves,
   type Forest,
   foldRoot,
   growForest,
   newForest,
   proofOf,
-  rebuildForest,
   setLeaf,
+  sweepForest,
 } from '../../../../enclave/core/balance-forest.ts'
 import { DEPTH_GENESIS, EMPTY_LEAF, emptyRoot, verifyBalanceProof } from '../../../../enclave/protocol/balance-tree.ts'
 import { AssertionError } from '../../../../enclave/protocol/errors.ts'
 import { installHashes, installPureHashes, sha256 } from '../../../../enclave/protocol/hash.ts'
 import { toHex } from '../../../../enclave/protocol/ids.ts'
+import { concatBytes } from '../../../../enclave/protocol/words.ts'
 import { installFastHashes } from '../../../../enclave/shell/fast-hashes.ts'
 import vectors from '../../../vectors/tree.json' with { type: 'json' }
 
@@ -24,6 +26,15 @@ const SIZE_MAX = 300
 /** Some 32 bytes that differ for each number. */
 function aLeaf(number: number): Uint8Array {
   return sha256(Uint8Array.of(number >> 16, number >> 8, number))
+}
+
+/** A tree of at least `depth` as a snapshot is read: leaves one block after another, then all nodes in one sweep. */
+function rebuildForest(depth: number, leaves: readonly Uint8Array[], leavesPerBlock = leaves.length): Forest {
+  const forest = newForest(depth)
+  for (let from = 0; from < leaves.length; from += leavesPerBlock)
+    appendLeaves(forest, concatBytes(...leaves.slice(from, from + leavesPerBlock)))
+  sweepForest(forest)
+  return forest
 }
 
 /** The root by OpenZeppelin's own tree, padded as the protocol says. */
@@ -77,6 +88,21 @@ for (const hashes of ['pure', 'fast'] as const) {
         expectProofs(rebuildForest(0, leaves), leaves)
         expectProofs(rebuildForest(10, leaves), leaves)
       }
+    })
+
+    it('ends at one root whatever blocks its leaves come in, beyond what is hashed together', () => {
+      const leaves = Array.from({ length: 2_500 }, (_, at) => aLeaf(at))
+      const root = rootByOpenZeppelin(leaves, 12)
+      for (const perBlock of [7, 1_000, 2_500])
+        expect(toHex(foldRoot(rebuildForest(0, leaves, perBlock))), `${perBlock} at a time`).to.equal(root)
+    })
+
+    it('is folded from its leaves alone: nodes that were there before count for nothing', () => {
+      const leaves = Array.from({ length: 8 }, (_, at) => aLeaf(at))
+      const forest = rebuildForest(3, leaves)
+      for (const nodes of forest.levels.slice(1)) nodes.fill(9)
+      sweepForest(forest)
+      expect(toHex(foldRoot(forest))).to.equal(rootByOpenZeppelin(leaves, 3))
     })
 
     it('has the roots of the vectors, up to depth 17', () => {
@@ -176,6 +202,7 @@ describe('balance forest', () => {
     const forest = rebuildForest(2, [aLeaf(0)])
     expect(() => proofOf(forest, 4)).to.throw(AssertionError)
     expect(() => setLeaf(forest, 0, new Uint8Array(31))).to.throw(AssertionError)
+    expect(() => appendLeaves(forest, new Uint8Array(63))).to.throw(AssertionError)
     expect(() => setLeaf(forest, 2 ** 32, aLeaf(0))).to.throw(AssertionError)
     setLeaf(forest, 0, aLeaf(1))
     expect(() => proofOf(forest, 0)).to.throw(AssertionError)

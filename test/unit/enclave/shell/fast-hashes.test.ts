@@ -2,7 +2,8 @@ import { sha256 as pureSha256 } from '@noble/hashes/sha2.js'
 import { keccak_256 as pureKeccak256 } from '@noble/hashes/sha3.js'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { installPureHashes, keccak256, sha256 } from '../../../../enclave/protocol/hash.ts'
+import { AssertionError } from '../../../../enclave/protocol/errors.ts'
+import { installPureHashes, keccak256, newHashRows, sha256 } from '../../../../enclave/protocol/hash.ts'
 import { toHex } from '../../../../enclave/protocol/ids.ts'
 import { installFastHashes } from '../../../../enclave/shell/fast-hashes.ts'
 
@@ -53,3 +54,81 @@ describe('fast hashes', () => {
     expect(input).to.deep.equal(new Uint8Array(64).fill(1))
   })
 })
+
+/** Around the ends of the blocks of keccak-256, where the padding is one byte, or a block of its own. */
+const ROW_LENGTHS = [0, 1, 32, 64, 128, 134, 135, 136, 137, 256, 271, 272, 273, 1_000]
+
+for (const hashes of ['pure', 'fast'] as const) {
+  describe(`rows of messages, ${hashes} hashes`, () => {
+    before(async () => (hashes === 'fast' ? await installFastHashes() : installPureHashes()))
+    after(installPureHashes)
+
+    it('hash to what each message hashes to alone: odd and even numbers of them, side by side and apart', () => {
+      for (const length of ROW_LENGTHS) {
+        const rows = newHashRows(5, length)
+        const messages = Array.from({ length: 5 }, (_, row) => aMessage(length, row))
+        for (const [row, message] of messages.entries()) rows.bytes.set(message, row * rows.widthBytes)
+        for (const [count, stride] of [
+          [5, 32],
+          [4, 40],
+          [3, 136],
+          [1, 32],
+        ] as const) {
+          const into = new Uint8Array(5 * stride).fill(0xee)
+          rows.hashInto(count, into, stride)
+          for (let row = 0; row < count; row++)
+            expect(toHex(into.subarray(row * stride, row * stride + 32)), `${length} bytes, row ${row}`).to.equal(
+              toHex(pureKeccak256(messages[row] as Uint8Array)),
+            )
+          expect(into.subarray((count - 1) * stride + 32).every((byte) => byte === 0xee)).to.equal(true)
+        }
+      }
+    })
+
+    it('hash messages of different lengths, longer and shorter after one another in one row', () => {
+      const rows = newHashRows(3, 128)
+      const into = new Uint8Array(96)
+      for (const lengths of [
+        [128, 0, 1],
+        [5, 128, 127],
+        [6, 4, 128],
+      ]) {
+        const messages = lengths.map(aMessage)
+        for (const [row, message] of messages.entries()) {
+          rows.bytes.set(message, row * rows.widthBytes)
+          rows.setSize(row, message.length)
+        }
+        rows.hashInto(3, into, 32)
+        for (const [row, message] of messages.entries())
+          expect(toHex(into.subarray(32 * row, 32 * row + 32))).to.equal(toHex(pureKeccak256(message)))
+      }
+    })
+
+    it('agree with the pure function on any bytes', () => {
+      const rows = newHashRows(4, 135)
+      const into = new Uint8Array(128)
+      fc.assert(
+        fc.property(fc.array(fc.uint8Array({ maxLength: 135 }), { minLength: 1, maxLength: 4 }), (messages) => {
+          for (const [row, message] of messages.entries()) {
+            rows.bytes.set(message, row * rows.widthBytes)
+            rows.setSize(row, message.length)
+          }
+          rows.hashInto(messages.length, into, 32)
+          const expected = messages.map((message) => toHex(pureKeccak256(new Uint8Array(message))))
+          expect(messages.map((_, row) => toHex(into.subarray(32 * row, 32 * row + 32)))).to.deep.equal(expected)
+        }),
+      )
+    })
+
+    it('take a message beyond its row, one of another number of blocks, and a row too many for bugs', () => {
+      const rows = newHashRows(2, 200)
+      rows.setSize(0, 136)
+      for (const size of [201, 135]) expect(() => rows.setSize(0, size), `${size} bytes`).to.throw(AssertionError)
+      expect(() => rows.hashInto(3, new Uint8Array(96), 32)).to.throw(AssertionError)
+    })
+  })
+}
+
+function aMessage(length: number, salt: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, at) => at * 7 + length + 31 * salt)
+}
