@@ -104,7 +104,7 @@ function transportError(error: unknown): CodedError | undefined {
     if (at.name === 'HttpRequestError')
       return new CodedError('RPC_FAILED', `expected an answer, got ${firstLine(at.message)}`, { cause: error })
     if (at.name === 'LimitExceededRpcError')
-      return new CodedError('RPC_FAILED', 'the endpoint limits its calls', { cause: error })
+      return new CodedError('RPC_FAILED', 'expected an answer, got a limit on calls', { cause: error })
     at = at.cause
   }
   return undefined

@@ -232,7 +232,7 @@ export class ReporterStore {
       else if (before === undefined ? digest !== digestOf(event) : !sameEvent(before, event))
         throw new CodedError(
           'EVENT_INVALID',
-          `eventId ${JSON.stringify(event.eventId)} stands for another event already`,
+          `expected the event that eventId ${JSON.stringify(event.eventId)} stands for already, got another`,
         )
     }
     return [...fresh.values()]

@@ -112,24 +112,30 @@ describe('records of a real enclave, stored under faults', function () {
     expect(loaded?.journalSize).to.equal(lines)
   }
 
+  async function writeSealed(record: ReleasedRecord | undefined): Promise<void> {
+    const { sealed } = await logs()
+    await sealed.refresh()
+    await sealed.write(record?.record ?? 0, record?.sealed ?? new Uint8Array(0))
+    await sealed.close()
+  }
+
+  async function writeBoth(record: ReleasedRecord | undefined): Promise<void> {
+    const both = await logs()
+    const { sealed, entries } = both
+    await storedEnd(both)
+    await sealed.write(record?.record ?? 0, record?.sealed ?? new Uint8Array(0))
+    await entries.write(record?.record ?? 0, encodeEntries(record ?? { firstIndex: 0, entries: [] }))
+    await sealed.close()
+    await entries.close()
+  }
+
   const faults: readonly (readonly [string, (records: readonly ReleasedRecord[]) => Promise<void>])[] = [
     ['the reply was lost', async () => undefined],
-    [
-      'it stopped after the sealed bytes and before the entries',
-      async ([record]) => {
-        const { sealed } = await logs()
-        await sealed.refresh()
-        await sealed.write(record?.record ?? 0, record?.sealed ?? new Uint8Array(0))
-        await sealed.close()
-      },
-    ],
+    ['it stopped after the sealed bytes and before the entries', async ([record]) => writeSealed(record)],
     [
       'the sealed bytes were torn',
       async ([record]) => {
-        const { sealed } = await logs()
-        await sealed.refresh()
-        await sealed.write(record?.record ?? 0, record?.sealed ?? new Uint8Array(0))
-        await sealed.close()
+        await writeSealed(record)
         const path = join(config.paths.sealed, `${session}.log`)
         truncateSync(path, readFileSync(path).length - 9)
       },
@@ -137,27 +143,12 @@ describe('records of a real enclave, stored under faults', function () {
     [
       'the entries were torn',
       async ([record]) => {
-        const both = await logs()
-        await storedEnd(both)
-        await both.sealed.write(record?.record ?? 0, record?.sealed ?? new Uint8Array(0))
-        await both.entries.write(record?.record ?? 0, encodeEntries(record ?? { firstIndex: 0, entries: [] }))
-        await both.sealed.close()
-        await both.entries.close()
+        await writeBoth(record)
         const path = join(config.paths.auditPending, `${session}.log`)
         truncateSync(path, readFileSync(path).length - 3)
       },
     ],
-    [
-      'both were written and nothing acknowledged',
-      async ([record]) => {
-        const both = await logs()
-        await storedEnd(both)
-        await both.sealed.write(record?.record ?? 0, record?.sealed ?? new Uint8Array(0))
-        await both.entries.write(record?.record ?? 0, encodeEntries(record ?? { firstIndex: 0, entries: [] }))
-        await both.sealed.close()
-        await both.entries.close()
-      },
-    ],
+    ['both were written and nothing acknowledged', async ([record]) => writeBoth(record)],
     [
       'the end of the file is noise',
       async () => appendFileSync(join(config.paths.sealed, `${session}.log`), Buffer.alloc(50, 7)),
