@@ -96,15 +96,15 @@ export function answer(instance: Instance, request: Uint8Array): Uint8Array {
 
 /**
  * The reply to a request's bytes, in the request's own encoding: a result, or an error with a code. Never throws. The
- * caller waits for it before it asks again: between a question to KMS and its answer nothing else may happen here.
+ * caller waits for it before it asks again: between a question to KMS and its answer nothing else may happen here. Neither
+ * the request nor the reply is written to any more: the newest ones are kept.
  */
 export function answerSoon(instance: Instance, request: Uint8Array): Soon<Uint8Array> {
   const { newest } = instance
   if (newest !== undefined && instance.phase !== 'halted' && bytesEqual(newest.request, request)) return newest.reply
   const { next } = instance.outbox
   return then(answerFresh(instance, request), ({ method, reply }) => {
-    if (instance.outbox.next !== next)
-      instance.newest = REPEATABLE.has(method) ? { request: request.slice(), reply } : undefined
+    if (instance.outbox.next !== next) instance.newest = REPEATABLE.has(method) ? { request, reply } : undefined
     return reply
   })
 }

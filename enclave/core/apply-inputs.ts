@@ -1,7 +1,8 @@
 /** How what came in from outside changes the ledger: credits, registrations and the acts of admins. See apply.ts. */
 import type { Body } from '../protocol/entry.ts'
-import type { Address, Hash } from '../protocol/ids.ts'
+import type { Address } from '../protocol/ids.ts'
 import { fromHex, isAddress, toHash, ZERO_ADDRESS } from '../protocol/ids.ts'
+import type { JournalCredit } from '../protocol/journal-entry.ts'
 import { addWei, LEDGER_WEI_LIMIT, type Wei, ZERO_WEI } from '../protocol/money.ts'
 import { policyHash } from '../protocol/policy.ts'
 import { nextJournalHead } from './journal.ts'
@@ -56,14 +57,19 @@ function countRegistration(account: Account, regSeq: number): void {
 
 export function applyCredit(state: State, body: Body<'credit'>): void {
   if (body.source === 'signed') return applySignedCredit(state, body)
+  if (body.source === 'journal') return applyJournalCredit(state, body, fromHex(body.hash))
   const account = accountAt(state, body.account, body.id)
-  if (body.source === 'journal') {
-    advanceJournal(state, body.line, body.hash)
-    countCredit(state, state.journalUse, body.wei)
-  } else {
-    demand(state.genesisLeft.roster === 0 && state.genesisLeft.openings > 0, 'an opening within genesis')
-    state.genesisLeft.openings--
-  }
+  demand(state.genesisLeft.roster === 0 && state.genesisLeft.openings > 0, 'an opening within genesis')
+  state.genesisLeft.openings--
+  touch(state, account.index)
+  creditAccount(state, account, body.wei)
+}
+
+/** `lineHash`: 32 bytes. */
+export function applyJournalCredit(state: State, body: JournalCredit, lineHash: Uint8Array): void {
+  const account = accountAt(state, body.account, body.id)
+  advanceJournal(state, body.line, lineHash)
+  countCredit(state, state.journalUse, body.wei)
   touch(state, account.index)
   creditAccount(state, account, body.wei)
 }
@@ -116,7 +122,7 @@ export function applyAdjust(state: State, body: Body<'adjust'>): void {
   )
   if (body.source === 'journal') {
     demand(body.delta < 0n, 'a negative adjustment')
-    advanceJournal(state, body.line, body.hash)
+    advanceJournal(state, body.line, fromHex(body.hash))
   } else {
     demandWholeGenesis(state)
     demand(body.adjustSeq === state.adjustSeq + 1, `adjustment ${state.adjustSeq + 1}`)
@@ -138,7 +144,7 @@ function applyDrain(state: State, body: Body<'adjust'> & { source: 'drain' }): v
 export function applyRefuse(state: State, body: Body<'refuse'>): void {
   switch (body.source) {
     case 'journal':
-      return advanceJournal(state, body.line, body.hash)
+      return advanceJournal(state, body.line, fromHex(body.hash))
     case 'signed':
       advanceReporter(state, body.reporter, body.rseq, 1)
       return
@@ -148,10 +154,11 @@ export function applyRefuse(state: State, body: Body<'refuse'>): void {
   }
 }
 
-function advanceJournal(state: State, line: number, hash: Hash): void {
+function advanceJournal(state: State, line: number, lineHash: Uint8Array): void {
   demandWholeGenesis(state)
-  demand(line === state.journalSize && Number.isSafeInteger(line + 1), `journal line ${state.journalSize}`)
-  state.journalHead = nextJournalHead(state.journalHead, fromHex(hash))
+  // What is expected is put into words only when it is missing: this is passed for every line.
+  if (line !== state.journalSize || !Number.isSafeInteger(line + 1)) demand(false, `journal line ${state.journalSize}`)
+  state.journalHead = nextJournalHead(state.journalHead, lineHash)
   state.journalSize++
 }
 
@@ -183,6 +190,6 @@ function demandWholeGenesis(state: State): void {
 function accountAt(state: State, index: number, id: string): Account {
   const account =
     index === state.accounts.length && !state.byId.has(id) ? openAccount(state, id) : state.accounts[index]
-  demand(account !== undefined && account.id === id && index > 0, `account ${index} to be ${id}`)
+  if (account === undefined || account.id !== id || index === 0) demand(false, `account ${index} to be ${id}`)
   return account
 }

@@ -1,18 +1,17 @@
 /** Journal lines into entries, exactly once (protocol section 6). */
 import { CodedError, refuse } from '../protocol/errors.ts'
-import type { Hash } from '../protocol/ids.ts'
-import { fromHex } from '../protocol/ids.ts'
+import { fromHex, type Hash } from '../protocol/ids.ts'
 import { LINES_BYTES_MAX } from '../protocol/methods.ts'
 import { bytesEqual } from '../protocol/words.ts'
 import { isCompleteLine, judgeLine, type Line, lineHash, nextJournalHead } from './journal.ts'
-import { write } from './ledger.ts'
+import { write, writeJournalCredit } from './ledger.ts'
 import type { State } from './state.ts'
 
 export type Intake =
   | { readonly kind: 'gap'; readonly expected: number }
   | { readonly kind: 'fork'; readonly index: number }
-  /** `fresh` are the lines that were not applied before, with their hashes. */
-  | { readonly kind: 'fits'; readonly fresh: readonly Line[]; readonly hashes: readonly Hash[] }
+  /** `fresh` are the lines that were not applied before. */
+  | { readonly kind: 'fits'; readonly fresh: readonly Line[] }
 
 /**
  * Where offered lines stand against the cursor. Lines that were applied before must lead to the very head that the
@@ -22,11 +21,10 @@ export function placeLines(state: State, firstIndex: number, head: Hash, lines: 
   const { journalSize } = state
   if (firstIndex > journalSize || firstIndex + lines.length < journalSize) return { kind: 'gap', expected: journalSize }
   const known = journalSize - firstIndex
-  const hashes = lines.map(lineHash)
   let running: Uint8Array = fromHex(head)
-  for (const hash of hashes.slice(0, known)) running = nextJournalHead(running, fromHex(hash))
+  for (const line of lines.slice(0, known)) running = nextJournalHead(running, lineHash(line))
   if (!bytesEqual(running, state.journalHead)) return { kind: 'fork', index: firstIndex }
-  return { kind: 'fits', fresh: lines.slice(known), hashes: hashes.slice(known) }
+  return { kind: 'fits', fresh: known === 0 ? lines : lines.slice(known) }
 }
 
 /** Refuses lines that are not each one complete line, and more bytes than one call carries. */
@@ -49,21 +47,19 @@ export type IntakeResult = {
 }
 
 /** Applies lines that fit: each becomes one entry, and the cursor moves past each. */
-export function takeLines(
-  state: State,
-  lines: readonly Line[],
-  hashes: readonly Hash[],
-  nowSeconds: number,
-): IntakeResult {
+export function takeLines(state: State, lines: readonly Line[], nowSeconds: number): IntakeResult {
   const entries: Uint8Array[] = []
   const refused: { line: number; code: string }[] = []
   const credited: number[] = []
-  for (const [at, line] of lines.entries()) {
-    const verdict = judgeLine(state, line, hashes[at] as Hash, Math.max(state.at, nowSeconds))
+  for (const line of lines) {
+    const hash = lineHash(line)
+    const verdict = judgeLine(state, line, hash, Math.max(state.at, nowSeconds))
     if (verdict.type === 'refuse')
       refused.push({ line: state.journalSize, code: (verdict.body as { code: string }).code })
-    if (verdict.type === 'credit') credited.push(state.log.size)
-    entries.push(write(state, verdict.type, verdict.body, nowSeconds))
+    if (verdict.type === 'credit') {
+      credited.push(state.log.size)
+      entries.push(writeJournalCredit(state, verdict.body, hash, nowSeconds))
+    } else entries.push(write(state, verdict.type, verdict.body, nowSeconds))
   }
   return { entries, refused, credited }
 }

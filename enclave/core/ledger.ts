@@ -4,9 +4,11 @@ import type { Body, Entry, EntryType } from '../protocol/entry.ts'
 import { decodeEntry, encodeEntry } from '../protocol/entry.ts'
 import { AssertionError, assert } from '../protocol/errors.ts'
 import { PROTOCOL_VERSION } from '../protocol/header.ts'
+import { encodeJournalCredit, type JournalCredit } from '../protocol/journal-entry.ts'
 import { leafHash } from '../protocol/log-tree.ts'
 import { ENTRY_BYTES_MAX } from '../protocol/tlog.ts'
 import { apply } from './apply.ts'
+import { applyJournalCredit } from './apply-inputs.ts'
 import { newForest } from './balance-forest.ts'
 import { stateOfGenesis } from './first-state.ts'
 import { appendLeaf, newFrontier } from './log-frontier.ts'
@@ -27,15 +29,42 @@ export function write<T extends EntryType>(state: State, type: T, body: Body<T>,
 }
 
 /**
- * An entry that we decided must follow from the state. Answered as a refusal, it would leave entries that were applied and
- * never released: a log with a hole, which nobody can load or rebuild from. So it is a bug of ours, and ends this boot.
+ * As `write` of a journal line's credit, the entry that is written a thousand times for each other one: its hash stays
+ * bytes, and no entry is made but its encoding. A test holds the two equal.
  */
+export function writeJournalCredit(
+  state: State,
+  credit: JournalCredit,
+  lineHash: Uint8Array,
+  nowSeconds: number,
+): Uint8Array {
+  const at = Math.max(state.at, nowSeconds)
+  const bytes = encodeJournalCredit(PROTOCOL_VERSION, state.log.size, at, credit, lineHash)
+  assert(bytes.length <= ENTRY_BYTES_MAX, 'an entry fits its 16-bit length')
+  try {
+    state.at = at
+    applyJournalCredit(state, credit, lineHash)
+  } catch (cause) {
+    throw notFollowing(cause)
+  }
+  append(state, bytes)
+  return bytes
+}
+
 function applyOwn(state: State, entry: Entry): void {
   try {
     apply(state, entry)
-  } catch (error) {
-    throw new AssertionError('an entry of ours follows from the state', { cause: error })
+  } catch (cause) {
+    throw notFollowing(cause)
   }
+}
+
+/**
+ * An entry that we decided must follow from the state. Answered as a refusal, it would leave entries that were applied and
+ * never released: a log with a hole, which nobody can load or rebuild from. So it is a bug of ours, and ends this boot.
+ */
+function notFollowing(cause: unknown): AssertionError {
+  return new AssertionError('an entry of ours follows from the state', { cause })
 }
 
 /** The first entry of a ledger. */

@@ -58,6 +58,8 @@ export function outputs(outbox: Outbox, from: number, max: number): readonly Rel
   return records
 }
 
-function sizeOf(record: ReleasedRecord): number {
-  return record.entries.reduce((size, entry) => size + entry.length, record.sealed.length)
+function sizeOf({ sealed, entries }: ReleasedRecord): number {
+  let size = sealed.length
+  for (const entry of entries) size += entry.length
+  return size
 }

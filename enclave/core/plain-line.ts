@@ -1,5 +1,5 @@
 /**
- * The lines of an honest journal, read in one pass over their bytes: compact JSON in ASCII, no escapes where it matters.
+ * The lines of an honest journal, read in one pass over their bytes: compact JSON in ASCII, no escapes in its keys.
  * Whatever else a line may be is left to the strict reader (protocol/strict-json.ts), which alone says what is wrong with
  * it. A test holds the two equal wherever this one answers.
  */
@@ -30,15 +30,22 @@ const NOT_PLAIN = -1
 const PLAIN_DEPTH_MAX = 4
 /** Of one object: each is compared with those before it. */
 const PLAIN_KEYS_MAX = 32
+const PLAIN_AMOUNT_CHARACTERS_MAX = 32
+const PART_BYTES_MAX = 256
+
+/** wei has 18 decimals below one ether. */
+const ETHER_DECIMALS = 18
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 const NAMES = ['event', 'orchestrator_id', 'amount', 'delta', 'reason'].map((name) => encoder.encode(name))
+const NAME_LENGTHS = NAMES.reduce((bits, { length }) => bits | lengthBit(length), 0)
 const [EVENT, ID, AMOUNT, DELTA, REASON] = [0, 1, 2, 3, 4] as const
 const CREDIT = 'credit'
 const CREDIT_BYTES = encoder.encode(CREDIT)
 const LITERALS = ['true', 'false', 'null'].map((literal) => encoder.encode(literal))
 const PROTO = encoder.encode('__proto__')
+const POWERS_OF_TEN = Array.from({ length: ETHER_DECIMALS + 1 }, (_, power) => 10n ** BigInt(power))
 /** By byte: 0 for one that stands for itself in a text. A line's newline is none, so that no pass leaves the line. */
 const STOPS = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte < SPACE || byte >= DELETE || byte === QUOTE || byte === BACKSLASH ? 1 : 0,
@@ -61,19 +68,65 @@ export function readPlainLine(line: Uint8Array): LineFields | undefined {
   textStarts.fill(0)
   const end = passObject(line, 0, 0)
   if (end === NOT_PLAIN || end !== line.length - 1) return undefined
-  const amount = textOf(line, AMOUNT)
+  const part = partWithTexts(line)
+  const amount = textOf(line, part, AMOUNT)
   return {
-    event: isText(line, EVENT, CREDIT_BYTES) ? CREDIT : textOf(line, EVENT),
-    orchestrator_id: textOf(line, ID),
+    event: isText(line, EVENT, CREDIT_BYTES) ? CREDIT : textOf(line, part, EVENT),
+    orchestrator_id: textOf(line, part, ID),
     amount,
-    delta: isAmountAgain(line) ? amount : textOf(line, DELTA),
-    reason: textOf(line, REASON),
+    delta: isAmountAgain(line) ? amount : textOf(line, part, DELTA),
+    reason: textOf(line, part, REASON),
   }
 }
 
-function textOf(line: Uint8Array, field: number): string | undefined {
-  if (textStarts[field] === 0) return undefined
-  return decoder.decode(line.subarray(textStarts[field], textEnds[field]))
+/** A piece of the line as text, from byte `start` on. */
+type Part = { readonly text: string; readonly start: number }
+
+/**
+ * What the texts lie in, where that is short: to decode a piece costs the same whatever its length. A text that is kept
+ * keeps its piece in memory, so that a long one would be a way to fill it.
+ */
+function partWithTexts(line: Uint8Array): Part | undefined {
+  let start = line.length
+  let end = 0
+  for (let field = 0; field < NAMES.length; field++) {
+    if (textStarts[field] === 0) continue
+    start = Math.min(start, textStarts[field] as number)
+    end = Math.max(end, textEnds[field] as number)
+  }
+  return end - start > PART_BYTES_MAX || end < start
+    ? undefined
+    : { text: decoder.decode(line.subarray(start, end)), start }
+}
+
+/**
+ * The wei of an amount as nearly every line has it, without sign or exponent, its digits a safe integer. undefined for any
+ * other text, which is parseEther's; a test holds the two equal.
+ */
+export function plainWei(amount: string): bigint | undefined {
+  if (amount.length > PLAIN_AMOUNT_CHARACTERS_MAX) return undefined
+  let digits = 0
+  let point = amount.length
+  for (let at = 0; at < amount.length; at++) {
+    const code = amount.charCodeAt(at)
+    if (isDigit(code)) digits = digits * 10 + (code - ZERO)
+    else if (code === POINT && point === amount.length) point = at
+    else return undefined
+  }
+  const decimals = point === amount.length ? 0 : amount.length - point - 1
+  const isWhole = point > 0 && (point === amount.length || decimals > 0)
+  if (!isWhole || decimals > ETHER_DECIMALS || digits > Number.MAX_SAFE_INTEGER) return undefined
+  return BigInt(digits) * (POWERS_OF_TEN[ETHER_DECIMALS - decimals] as bigint)
+}
+
+function textOf(line: Uint8Array, part: Part | undefined, field: number): string | undefined {
+  const [start, end] = [textStarts[field] as number, textEnds[field] as number]
+  if (start === 0) return undefined
+  const text =
+    part === undefined
+      ? decoder.decode(line.subarray(start, end))
+      : part.text.slice(start - part.start, end - part.start)
+  return text.includes('\\') ? JSON.parse(`"${text}"`) : text
 }
 
 function isText(line: Uint8Array, field: number, text: Uint8Array): boolean {
@@ -92,13 +145,19 @@ function passObject(bytes: Uint8Array, start: number, level: number): number {
   if (bytes[start] !== OPEN || level >= PLAIN_DEPTH_MAX) return NOT_PLAIN
   if (bytes[start + 1] === CLOSE) return start + 2
   let at = start + 1
+  let lengths = 0
   for (let count = 0; count < PLAIN_KEYS_MAX; count++) {
     const keyStart = at + 1
     const keyEnd = passPlainText(bytes, at) - 1
-    if (bytes[keyEnd + 1] !== COLON || !isNewKey(bytes, keyStart, keyEnd, level, count)) return NOT_PLAIN
+    if (bytes[keyEnd + 1] !== COLON) return NOT_PLAIN
+    const length = lengthBit(keyEnd - keyStart)
+    const known = (lengths & length) === 0 ? 0 : count
+    if (!isNewKey(bytes, keyStart, keyEnd, level, count, known)) return NOT_PLAIN
+    lengths |= length
     const valueStart = keyEnd + 2
     const valueEnd = passValue(bytes, valueStart, level)
-    if (level === 0 && !note(bytes, keyStart, keyEnd, valueStart, valueEnd)) return NOT_PLAIN
+    if (level === 0 && (NAME_LENGTHS & length) !== 0 && !note(bytes, keyStart, keyEnd, valueStart, valueEnd))
+      return NOT_PLAIN
     if (bytes[valueEnd] === CLOSE) return valueEnd + 1
     if (bytes[valueEnd] !== COMMA) return NOT_PLAIN
     at = valueEnd + 1
@@ -161,11 +220,19 @@ function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= NINE
 }
 
-/** Remembers the key; false for one that stands in this object already, and for one that an object has of itself. */
-function isNewKey(bytes: Uint8Array, start: number, end: number, level: number, count: number): boolean {
+/** A bit for each length of a text: two texts that have none in common are no equals, and need not be compared. */
+function lengthBit(length: number): number {
+  return 1 << (length % 32)
+}
+
+/**
+ * Remembers key `count` of the object. False for one that stands among its first `known` keys, and for one that an object
+ * has of itself.
+ */
+function isNewKey(bytes: Uint8Array, start: number, end: number, level: number, count: number, known: number): boolean {
   const first = level * PLAIN_KEYS_MAX
-  for (let known = first; known < first + count; known++) {
-    if (isSame(bytes, keyStarts[known] as number, keyEnds[known] as number, start, end)) return false
+  for (let at = first; at < first + known; at++) {
+    if (isSame(bytes, keyStarts[at] as number, keyEnds[at] as number, start, end)) return false
   }
   keyStarts[first + count] = start
   keyEnds[first + count] = end
@@ -184,11 +251,11 @@ function isAt(bytes: Uint8Array, start: number, end: number, text: Uint8Array): 
   return true
 }
 
-/** Remembers where a text stands that the ledger reads. False for another value, or an escape: the strict reader's. */
+/** Remembers where a text stands that the ledger reads. False for another value: the strict reader's. */
 function note(bytes: Uint8Array, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): boolean {
   for (let field = 0; field < NAMES.length; field++) {
     if (!isAt(bytes, keyStart, keyEnd, NAMES[field] as Uint8Array)) continue
-    if (passPlainText(bytes, valueStart) !== valueEnd || valueEnd === NOT_PLAIN) return false
+    if (bytes[valueStart] !== QUOTE || valueEnd === NOT_PLAIN) return false
     textStarts[field] = valueStart + 1
     textEnds[field] = valueEnd - 1
   }

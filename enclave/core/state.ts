@@ -120,7 +120,7 @@ export function demand(holds: boolean, claim: string): asserts holds {
 /** The account, about to be changed: keeps how the newest header has it. */
 export function touch(state: State, index: number): Account {
   const account = state.accounts[index]
-  demand(account !== undefined, `an account ${index}`)
+  if (account === undefined) demand(false, `an account ${index}`)
   if (!state.touched.has(index))
     state.touched.set(index, index < state.forest.leaves ? committedOf(account) : undefined)
   return account

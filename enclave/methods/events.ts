@@ -16,7 +16,7 @@ export function applyEvents(instance: Instance, params: ParsedParams<'apply_even
   const place = placeLines(state, params.firstIndex, params.head, params.lines)
   if (place.kind !== 'fits') return place
   if (place.fresh.length > 0) checkRoom(instance.outbox)
-  const taken = takeLines(state, place.fresh, place.hashes, nowSeconds(instance))
+  const taken = takeLines(state, place.fresh, nowSeconds(instance))
   const records = taken.entries.length === 0 ? [] : [release(instance, taken.entries)]
   return {
     kind: 'ack',

@@ -104,6 +104,15 @@ export function writeBytes(sink: Sink, value: Uint8Array): void {
   append(sink, value)
 }
 
+/** A few bytes that are CBOR already: a call out of JavaScript costs more than to copy them one by one. */
+export function writeEncoded(sink: Sink, value: Uint8Array): void {
+  reserve(sink, value.length)
+  const { bytes } = sink
+  let to = sink.length
+  for (let at = 0; at < value.length; at++) bytes[to++] = value[at] as number
+  sink.length = to
+}
+
 function append(sink: Sink, value: Uint8Array): void {
   reserve(sink, value.length)
   sink.bytes.set(value, sink.length)

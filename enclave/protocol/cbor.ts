@@ -53,6 +53,8 @@ export type CborOptions = {
   readonly itemsMax?: number
   /** Integer keys are read as their decimal text (attestation documents number their PCRs); refused otherwise. */
   readonly integerKeys?: boolean
+  /** Byte strings share the memory of what is read, which nobody may write to from then on; copies otherwise. */
+  readonly shared?: boolean
 }
 
 export const CBOR_DEPTH_MAX = 32
@@ -182,13 +184,15 @@ type Reader = {
   readonly bytes: Uint8Array
   readonly canonical: boolean
   readonly integerKeys: boolean
+  readonly shared: boolean
   readonly depthMax: number
   itemsLeft: number
   at: number
 }
 
 /**
- * The one value that `bytes` hold, to the last byte. Safe integers are numbers, larger ones bigint; byte strings are copies.
+ * The one value that `bytes` hold, to the last byte. Safe integers are numbers, larger ones bigint; byte strings are copies
+ * unless `shared`.
  * Refuses CBOR_SYNTAX (tags, floats, other simple values, doubled or non-text keys, `__proto__`, ill-formed text, bytes
  * missing or left over, limits) and, with `canonical`, CBOR_NOT_CANONICAL (RFC 8949 section 4.2.1).
  */
@@ -198,6 +202,7 @@ export function decodeCbor(bytes: Uint8Array, options: CborOptions): CborValue {
     bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     canonical: options.canonical,
     integerKeys: options.integerKeys ?? false,
+    shared: options.shared ?? false,
     depthMax: options.depthMax ?? CBOR_DEPTH_MAX,
     itemsLeft: options.itemsMax ?? CBOR_ITEMS_MAX,
     at: 0,
@@ -294,8 +299,9 @@ function readLength(reader: Reader, initial: number, unitBytes: number): number 
 
 function readBytes(reader: Reader, initial: number): Uint8Array {
   const length = readLength(reader, initial, 1)
+  const start = reader.at
   reader.at += length
-  return copyOf(reader.bytes, reader.at - length, reader.at)
+  return reader.shared ? reader.bytes.subarray(start, reader.at) : copyOf(reader.bytes, start, reader.at)
 }
 
 function readText(reader: Reader, initial: number): string {

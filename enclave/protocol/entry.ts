@@ -19,7 +19,7 @@ import {
 } from './codec.ts'
 import { CodedError } from './errors.ts'
 import { EPOCH_MAX, PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST, SEQUENCE_MAX } from './header.ts'
-import { ORCHESTRATOR_ID_BYTES_MAX } from './ids.ts'
+import { fromHex, ORCHESTRATOR_ID_BYTES_MAX } from './ids.ts'
 import { encodeJournalCredit } from './journal-entry.ts'
 import { ACCOUNTS_MAX, POLICY_VERSION_MAX, policyCodec, QUORUM_MAX } from './policy.ts'
 import { PAYOUTS_MAX } from './ticket.ts'
@@ -248,7 +248,7 @@ export type Entry = {
 /** The canonical bytes of an entry; its keys stand in canonical order already. */
 export function encodeEntry(entry: Entry): Uint8Array {
   if (entry.type === 'credit' && entry.body.source === 'journal')
-    return encodeJournalCredit(entry.v, entry.i, entry.at, entry.body)
+    return encodeJournalCredit(entry.v, entry.i, entry.at, entry.body, fromHex(entry.body.hash))
   const codec = bodies[entry.type] as Codec<unknown>
   const map: { [key: string]: CborValue } = {
     i: entry.i,

@@ -26,11 +26,18 @@ const encoder = new TextEncoder()
 
 /** `payload` behind its length. */
 export function encodeFrame(payload: Uint8Array): Uint8Array {
-  assert(payload.length <= FRAME_BYTES_MAX, 'a frame of ours is within FRAME_BYTES_MAX')
   const frame = new Uint8Array(FRAME_HEAD_BYTES + payload.length)
-  new DataView(frame.buffer).setUint32(0, payload.length)
+  frame.set(frameHead(payload))
   frame.set(payload, FRAME_HEAD_BYTES)
   return frame
+}
+
+/** What goes before `payload`: its length. */
+export function frameHead(payload: Uint8Array): Uint8Array {
+  assert(payload.length <= FRAME_BYTES_MAX, 'a frame of ours is within FRAME_BYTES_MAX')
+  const head = new Uint8Array(FRAME_HEAD_BYTES)
+  new DataView(head.buffer).setUint32(0, payload.length)
+  return head
 }
 
 /** Cuts a byte stream into payloads. It holds what has arrived, never what a length announces: the peer may be lying. */
@@ -124,12 +131,16 @@ function readUint32(bytes: Uint8Array, at: number): number {
  * since messages are never hashed. Refuses FRAME_SYNTAX, JSON_SYNTAX, CBOR_SYNTAX.
  */
 export function decodeMessage(payload: Uint8Array): { encoding: Encoding; message: Message } {
+  return decode(payload, false)
+}
+
+function decode(payload: Uint8Array, shared: boolean): { encoding: Encoding; message: Message } {
   const first = payload[0]
   if (first === FIRST_BYTE_JSON) return { encoding: 'json', message: decodeJson(payload) }
   if (first === undefined || first >> 5 !== MAJOR_TYPE_MAP) {
     throw new CodedError('FRAME_SYNTAX', `expected a first byte of { or of a CBOR map, got ${first ?? 'nothing'}`)
   }
-  const message = decodeCbor(payload, { canonical: false })
+  const message = decodeCbor(payload, { canonical: false, shared })
   return { encoding: 'cbor', message: message as Message }
 }
 
@@ -141,9 +152,12 @@ export function encodingOf(payload: Uint8Array): Encoding {
   return (payload[0] ?? 0) >> 5 === MAJOR_TYPE_MAP ? 'cbor' : 'json'
 }
 
-/** A message with exactly a `method` and its `params`. Refuses as decodeMessage does. */
+/**
+ * A message with exactly a `method` and its `params`. Byte strings of a CBOR map are parts of `payload`: nobody writes to
+ * it any more. Refuses as decodeMessage does.
+ */
 export function decodeRequest(payload: Uint8Array): Request {
-  const { encoding, message } = decodeMessage(payload)
+  const { encoding, message } = decode(payload, true)
   const { method, params, ...rest } = message
   const others = Object.keys(rest)
   if (typeof method !== 'string' || !isMap(params) || others.length > 0) {

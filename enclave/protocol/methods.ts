@@ -42,6 +42,31 @@ const BASE64_MAX = 8_388_608
 /** A hash stands for a long line alone: for a short one it would have any credit recorded as too long. */
 const line = z.union([bytes, z.strictObject({ hash, bytes: count.min(LINE_BYTES_MAX + 1) })])
 
+type LineInput = z.input<typeof line>
+type ParsedLine = z.output<typeof line>
+
+/**
+ * As `z.array(line)`, but what is bytes already is taken as it is: a schema for each line costs as much as judging it. A
+ * test holds the two equal.
+ */
+const lines = z
+  .custom<readonly LineInput[]>(
+    (value) => Array.isArray(value) && value.length <= LINES_MAX,
+    `expected at most ${LINES_MAX} lines`,
+  )
+  .transform((values, context): readonly ParsedLine[] => {
+    const others = values.some((value) => !(value instanceof Uint8Array))
+    return others ? values.map((value, at) => checkedLine(value, at, context)) : (values as readonly Uint8Array[])
+  })
+
+function checkedLine(value: LineInput, at: number, context: z.core.$RefinementCtx): ParsedLine {
+  const parsed = line.safeParse(value)
+  if (parsed.success) return parsed.data
+  for (const { path, message } of parsed.error.issues)
+    context.addIssue({ code: 'custom', path: [at, ...path], message })
+  return z.NEVER
+}
+
 /** Accepted from clients of the replaced system; key release has its own settings now. */
 const oldKeyRelease = {
   region: shortText.optional(),
@@ -117,7 +142,7 @@ export const METHODS = {
     params: z.strictObject({
       firstIndex: count,
       head: hash,
-      lines: z.array(line).max(LINES_MAX),
+      lines,
       receipts: z.boolean().default(false),
     }),
   },

@@ -4,7 +4,14 @@
  */
 import type { Socket } from 'node:net'
 import { CodedError, isCoded } from '../protocol/errors.ts'
-import { type Encoding, encodeFrame, encodeMessage, FRAME_HEAD_BYTES, FrameReader } from '../protocol/frame.ts'
+import {
+  type Encoding,
+  encodeFrame,
+  encodeMessage,
+  FRAME_HEAD_BYTES,
+  FrameReader,
+  frameHead,
+} from '../protocol/frame.ts'
 import type { TransportLimits } from './limits.ts'
 import type { Turn } from './turns.ts'
 
@@ -29,6 +36,11 @@ export type ConnectionEvents = {
 type Doing = 'busy' | 'idle' | 'arriving' | 'unread' | 'leaving'
 
 const FIRST_BYTE_JSON = 0x7b
+/** Up to here an answer and its length are made one piece: to write two costs more than the copy. */
+const ONE_PIECE_BYTES_MAX = 16_384
+
+/** What goes over the wire, in order. */
+type Pieces = readonly Uint8Array[]
 
 export class Connection implements Turn {
   readonly id: number
@@ -156,23 +168,27 @@ export class Connection implements Turn {
   }
 
   /** The frame of the answer. An answer that cannot be framed is as much a bug as a rejection. */
-  async #answer(request: Uint8Array): Promise<Uint8Array> {
+  async #answer(request: Uint8Array): Promise<Pieces> {
     this.#encoding = request[0] === FIRST_BYTE_JSON || request.length === 0 ? 'json' : 'cbor'
     try {
-      return encodeFrame(await this.#handle(request, { id: this.id, requests: this.#requests }))
+      return framed(await this.#handle(request, { id: this.id, requests: this.#requests }))
     } catch {
       // What went wrong is for `handle` to tell its operator: error text may hold secrets and is not sent.
       return this.#encodeRefusal(new CodedError('INTERNAL', 'expected an answer, got a bug of the enclave'))
     }
   }
 
-  #encodeRefusal(refusal: CodedError): Uint8Array {
+  #encodeRefusal(refusal: CodedError): Pieces {
     const { code, message, action, retry } = refusal
-    return encodeFrame(encodeMessage({ error: { code, message, action, retry } }, this.#encoding))
+    return framed(encodeMessage({ error: { code, message, action, retry } }, this.#encoding))
   }
 
-  #send(frame: Uint8Array): void {
-    if (this.#socket.writable && !this.#socket.write(frame)) this.#events.grown()
+  #send(pieces: Pieces): void {
+    if (!this.#socket.writable) return
+    this.#socket.cork()
+    for (const piece of pieces) this.#socket.write(piece)
+    this.#socket.uncork()
+    if (this.#socket.writableNeedDrain) this.#events.grown()
   }
 
   /** Everything that follows from what has just changed: end, read or not, whose turn, which deadline. */
@@ -276,4 +292,8 @@ export class Connection implements Turn {
     this.#arrivingBytes = 0
     this.#events.closed(this)
   }
+}
+
+function framed(payload: Uint8Array): Pieces {
+  return payload.length <= ONE_PIECE_BYTES_MAX ? [encodeFrame(payload)] : [frameHead(payload), payload]
 }

@@ -137,7 +137,7 @@ export class Boot {
       lines: offered,
     })
     assert(answer.kind === 'ack', `expected the lines to fit the cursor, got ${answer.kind}`)
-    for (const line of lines) this.#journalHead = nextJournalHead(this.#journalHead, fromHex(lineHash(line)))
+    for (const line of lines) this.#journalHead = nextJournalHead(this.#journalHead, lineHash(line))
     await this.keep(answer.records)
     return answer
   }

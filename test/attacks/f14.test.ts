@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { lineHash, nextJournalHead } from '../../enclave/core/journal.ts'
-import { fromHex, type Hash, toHash, ZERO_HASH } from '../../enclave/protocol/ids.ts'
+import { type Hash, toHash, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import { aLine } from '../builders/boot.ts'
 import { EVE, REPORTER, signedOn, stored, useGovernedStage } from './governed.ts'
 import { ETHER_WEI } from './stage.ts'
@@ -42,7 +42,7 @@ describe('F14: a journal that lost its end after it was read', () => {
 
   function headOf(lines: readonly Uint8Array[]): Hash {
     const start: Uint8Array = new Uint8Array(32)
-    return toHash(lines.reduce((head, line) => nextJournalHead(head, fromHex(lineHash(line))), start))
+    return toHash(lines.reduce((head, line) => nextJournalHead(head, lineHash(line)), start))
   }
 })
 

@@ -12,9 +12,7 @@ describe('S26: a journal that is edited, cut or begun again', () => {
   const stage = useStage()
 
   function headAfter(lines: readonly Uint8Array[]): Hash {
-    return toHash(
-      lines.reduce((head, line) => nextJournalHead(head, fromHex(lineHash(line))), fromHex(ZERO_HASH) as Uint8Array),
-    )
+    return toHash(lines.reduce((head, line) => nextJournalHead(head, lineHash(line)), fromHex(ZERO_HASH) as Uint8Array))
   }
 
   async function offered(boot: Boot, firstIndex: number, head: Hash, lines: readonly Uint8Array[]): Promise<string> {

@@ -220,7 +220,7 @@ export class Boot {
   /** Offers lines at the cursor, as an honest host does. */
   offer(...lines: Uint8Array[]): Reply {
     const reply = this.store('apply_events', { firstIndex: this.ledger.journalSize, head: this.journalHead, lines })
-    for (const line of lines) this.journalHead = nextJournalHead(this.journalHead, fromHex(lineHash(line)))
+    for (const line of lines) this.journalHead = nextJournalHead(this.journalHead, lineHash(line))
     return reply
   }
 

@@ -199,7 +199,7 @@ function linesOf(dice: Dice, boot: Boot): Fields {
   const { state } = boot.instance
   const back = dice.below(3)
   const lines = Array.from({ length: dice.below(4) }, () => lineOf(dice))
-  const long = { hash: lineHash(new Uint8Array(1)), bytes: 40_000 }
+  const long = { hash: toHash(lineHash(new Uint8Array(1))), bytes: 40_000 }
   const head = state === undefined ? ZERO_HASH : toHash(state.journalHead)
   if (back > 0 || lines.length === 0) {
     return {

@@ -41,7 +41,7 @@ function extend(
   line: NonNullable<JournalNode['line']>,
   credit: JournalNode['credit'],
 ): JournalNode {
-  const head = toHash(nextJournalHead(fromHex(parent.head), fromHex(lineHash(line))))
+  const head = toHash(nextJournalHead(fromHex(parent.head), lineHash(line)))
   return { parent, size: parent.size + 1, head, line, credit }
 }
 

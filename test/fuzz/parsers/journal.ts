@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { weiOfEtherText } from '../../../auditor/naive/amount.ts'
 import { newReplay, step, summary } from '../../../auditor/replay.ts'
 import { takeLines } from '../../../enclave/core/intake.ts'
-import { isCompleteLine, lineHash } from '../../../enclave/core/journal.ts'
+import { isCompleteLine } from '../../../enclave/core/journal.ts'
 import { ERRORS } from '../../../enclave/protocol/errors.ts'
 import { LINE_BYTES_MAX } from '../../../enclave/protocol/methods.ts'
 import { AMOUNT_CHARACTERS_MAX, formatEther, parseEther, parseWei, sameEther } from '../../../enclave/protocol/money.ts'
@@ -134,7 +134,7 @@ class JournalBench {
     if (this.#taken++ >= LINES_PER_LEDGER) this.renew()
     const { state, entries } = this.#builder
     const size = state.journalSize
-    const { entries: written, refused } = takeLines(state, [line], [lineHash(line)], state.at)
+    const { entries: written, refused } = takeLines(state, [line], state.at)
     entries.push(...written)
     demand(written.length === 1 && state.journalSize === size + 1, 'each line is one entry and moves the cursor by one')
     demand(

@@ -11,7 +11,6 @@ type Source = {
   readonly 'core/commit': typeof import('../../../enclave/core/commit.ts')
   readonly 'core/genesis': typeof import('../../../enclave/core/genesis.ts')
   readonly 'core/intake': typeof import('../../../enclave/core/intake.ts')
-  readonly 'core/journal': typeof import('../../../enclave/core/journal.ts')
   readonly 'core/ledger': typeof import('../../../enclave/core/ledger.ts')
   readonly 'core/settle': typeof import('../../../enclave/core/settle.ts')
   readonly 'core/snapshot': typeof import('../../../enclave/core/snapshot.ts')
@@ -22,7 +21,6 @@ type Source = {
 export type Core = Pick<Source['core/commit'], 'makeCommit'> &
   Pick<Source['core/genesis'], 'makeGenesis'> &
   Pick<Source['core/intake'], 'takeLines'> &
-  Pick<Source['core/journal'], 'lineHash'> &
   Pick<Source['core/ledger'], 'write'> &
   Pick<Source['core/settle'], 'decideLoad' | 'decideSettle'> &
   Pick<Source['core/snapshot'], 'decodeSnapshot' | 'encodeSnapshot'> &
@@ -89,7 +87,6 @@ async function importCore(enclave: string): Promise<Core> {
     ...pick(await from('core/commit'), 'makeCommit'),
     ...pick(await from('core/genesis'), 'makeGenesis'),
     ...pick(await from('core/intake'), 'takeLines'),
-    ...pick(await from('core/journal'), 'lineHash'),
     ...pick(await from('core/ledger'), 'write'),
     ...pick(await from('core/settle'), 'decideLoad', 'decideSettle'),
     ...pick(await from('core/snapshot'), 'decodeSnapshot', 'encodeSnapshot'),

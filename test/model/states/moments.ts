@@ -81,7 +81,7 @@ export class Moments {
   credit(at: Moment, account: number): Moment {
     return this.#step(at, `credit ${account}`, (state) => {
       const line = aLine(`orch-${account}`, UNIT_ETHER)
-      const { entries } = this.#core.takeLines(state, [line], [this.#core.lineHash(line)], NOW_SECONDS)
+      const { entries } = this.#core.takeLines(state, [line], NOW_SECONDS)
       return this.#intern(state, entries, { ...at, call: at.unlanded })
     }) as Moment
   }

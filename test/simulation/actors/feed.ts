@@ -66,7 +66,7 @@ function forkAt(world: World, from: JournalNode): JournalNode {
 export function append(world: World, parent: JournalNode): JournalNode {
   const node = writeLine(world.random, parent, world.ids)
   world.journals.set(node.head, node)
-  if (node.credit !== null && node.line !== undefined) world.lines.set(lineHash(node.line), node.credit)
+  if (node.credit !== null && node.line !== undefined) world.lines.set(toHash(lineHash(node.line)), node.credit)
   return node
 }
 

@@ -40,7 +40,7 @@ describe('auditor: the journal beside the log', () => {
     const log = aGovernedLog({ credits: 'host-trusted' }).lineOf('orch-a', '1')
     const salvaged = utf8('what was left of the first line\n')
     const head = (list: readonly Uint8Array[]): Hash =>
-      toHash(list.reduce((before, line) => nextJournalHead(before, fromHex(lineHash(line))), fromHex(ZERO_HASH)))
+      toHash(list.reduce((before, line) => nextJournalHead(before, lineHash(line)), fromHex(ZERO_HASH)))
     const at = { atSize: 1, atHead: toHash(log.state.journalHead) }
     log.put('reset', aReset(at, { newHead: head([salvaged]) })).lineOf('orch-b', '2')
     const [lost, kept] = log.lines as [Uint8Array, Uint8Array]

@@ -2,7 +2,6 @@
 import { makeCommit } from '../../../enclave/core/commit.ts'
 import { makeGenesis } from '../../../enclave/core/genesis.ts'
 import { takeLines } from '../../../enclave/core/intake.ts'
-import { lineHash } from '../../../enclave/core/journal.ts'
 import { write } from '../../../enclave/core/ledger.ts'
 import { decideSettle } from '../../../enclave/core/settle.ts'
 import type { State } from '../../../enclave/core/state.ts'
@@ -105,7 +104,7 @@ export class LogBuilder {
   raw(text: string): this {
     const line = utf8(text)
     this.lines.push(line)
-    const { entries } = takeLines(this.state, [line], [lineHash(line)], this.tick())
+    const { entries } = takeLines(this.state, [line], this.tick())
     this.entries.push(...entries)
     return this
   }

@@ -25,7 +25,7 @@ function aState(over: Parameters<typeof aPolicy>[0] = {}): State {
 }
 
 function take(state: State, ...lines: Line[]): ReturnType<typeof takeLines> {
-  return takeLines(state, lines, lines.map(lineHash), 2_000)
+  return takeLines(state, lines, 2_000)
 }
 
 function verdict(line: Line): string {
@@ -129,7 +129,7 @@ describe('journal lines', () => {
 describe('the journal cursor', () => {
   const lines = ['orch-1', 'orch-2', 'orch-3', 'orch-4'].map((id) => aLine(id, '1'))
   const heads = [fromHex(ZERO_HASH)]
-  for (const line of lines) heads.push(nextJournalHead(heads.at(-1) as Uint8Array, fromHex(lineHash(line))))
+  for (const line of lines) heads.push(nextJournalHead(heads.at(-1) as Uint8Array, lineHash(line)))
   const headAt = (index: number): ReturnType<typeof toHash> => toHash(heads[index] as Uint8Array)
 
   function twoTaken(): State {

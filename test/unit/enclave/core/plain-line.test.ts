@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { readPlainLine } from '../../../../enclave/core/plain-line.ts'
+import { plainWei, readPlainLine } from '../../../../enclave/core/plain-line.ts'
+import { parseEther } from '../../../../enclave/protocol/money.ts'
 import { parseStrictJson } from '../../../../enclave/protocol/strict-json.ts'
 import { newDice } from '../../../../scripts/journal/dice.ts'
 import { generateJournal } from '../../../../scripts/journal/generate.ts'
@@ -30,9 +31,9 @@ function agrees(line: Uint8Array): boolean {
 }
 
 describe('the plain reading of a line', () => {
-  it('answers for four in five lines of a real journal, and as the strict one does for each', () => {
+  it('answers for 99 of 100 lines of a real journal, and as the strict one does for each', () => {
     const answered = LINES.filter(agrees).length
-    expect(answered).to.be.greaterThan(LINES.length * 0.8)
+    expect(answered).to.be.greaterThan(LINES.length * 0.99)
   })
 
   it('agrees with the strict one on any object in its compact form', () => {
@@ -51,7 +52,8 @@ describe('the plain reading of a line', () => {
     expect(answered).to.be.greaterThan(100)
   })
 
-  it('agrees with the strict one on honest lines with bytes changed, doubled and taken away', () => {
+  it('agrees with the strict one on honest lines with bytes changed, doubled and taken away', function () {
+    this.timeout(60_000)
     const dice = newDice(7)
     const short = LINES.filter((line) => line.length < 1_000)
     let answered = 0
@@ -86,8 +88,6 @@ describe('the plain reading of a line', () => {
     ['a key twice', '{"amount":"1","amount":"2"}'],
     ['a key twice below', '{"m":{"a":1,"b":2,"a":1}}'],
     ['a key spelt with an escape', '{"amount":"1","am\\u006funt":"2"}'],
-    ['a text that it reads with an escape', '{"orchestrator_id":"orch-caf\\u00e9"}'],
-    ['a lone surrogate in a text that it reads', '{"reason":"\\ud800"}'],
     ['an amount that is no text', '{"amount":5}'],
     ['a reason of null', '{"reason":null}'],
     ['an escape that is none', '{"a":"\\x"}'],
@@ -117,6 +117,19 @@ describe('the plain reading of a line', () => {
     })
   }
 
+  it('reads a text that is spelt with escapes, a lone surrogate too, as the strict one does', () => {
+    for (const text of [
+      'orch-caf\\u00e9',
+      '\\ud83c\\udfac',
+      '\\ud800',
+      '\\"\\\\\\/\\b\\f\\n\\r\\t',
+      '\\u0022\\u005C',
+      '\\u0000',
+    ])
+      for (const name of NAMES) expect(agrees(lineOf(`{"${name}":"${text}"}`)), text).to.equal(true)
+    expect(readPlainLine(lineOf('{"amount":"\\u0031","delta":"\\u0031"}'))).to.include({ amount: '1', delta: '1' })
+  })
+
   it('leaves a line without its newline, and an honest one cut anywhere', () => {
     const whole = lineOf('{"event":"credit","amount":"1","m":{"a":"\\u00e9","b":-1.5,"c":true}}')
     expect(agrees(whole)).to.equal(true)
@@ -126,5 +139,61 @@ describe('the plain reading of a line', () => {
   it('remembers nothing of the line before', () => {
     readPlainLine(lineOf('{"event":"credit","orchestrator_id":"a","amount":"1","delta":"1","reason":"r"}'))
     expect(Object.values(readPlainLine(lineOf('{"z":"y"}')) ?? {})).to.deep.equal(Array(5).fill(undefined))
+  })
+})
+
+/** parseEther's value, undefined where it refuses. */
+function etherOf(text: string): bigint | undefined {
+  try {
+    return parseEther(text)
+  } catch {
+    return undefined
+  }
+}
+
+describe('the plain reading of an amount', () => {
+  /** Where it answers, it says what parseEther says. True when it answered. */
+  function isAgreed(text: string): boolean {
+    const value = plainWei(text)
+    if (value !== undefined) expect(value, text).to.equal(etherOf(text))
+    return value !== undefined
+  }
+
+  it('answers for four in five amounts of a real journal, and as parseEther does for each', () => {
+    const amounts = LINES.map((line) => readPlainLine(line)?.amount).filter((amount) => amount !== undefined)
+    expect(amounts.filter(isAgreed).length).to.be.greaterThan(LINES.length * 0.8)
+  })
+
+  it('agrees with parseEther on any digits with a point, a sign or an exponent anywhere', () => {
+    const unit = fc.constantFrom(...'0123456789', '.', '0', '9')
+    const odd = fc.constantFrom(...'0123456789.-+eE x')
+    let answered = 0
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit, maxLength: 36 }), fc.string({ unit: odd, maxLength: 8 })), (text) => {
+        if (isAgreed(text)) answered++
+      }),
+      { numRuns: 10_000 },
+    )
+    expect(answered).to.be.greaterThan(1_000)
+  })
+
+  it('answers up to the last safe integer of digits and 18 decimals, and leaves what is beyond', () => {
+    for (const text of ['9007199254740991', '9.007199254740991', '0.000000000000000001', '007.50', '0', '0.0'])
+      expect(isAgreed(text), text).to.equal(true)
+    const beyond = [
+      '9007199254740992',
+      '0.0000000000000000001',
+      `0.${'0'.repeat(31)}1`,
+      '',
+      '.',
+      '.5',
+      '5.',
+      '1.2.3',
+      '-1',
+      '+1',
+      '1e3',
+      ' 1',
+    ]
+    for (const text of beyond) expect(plainWei(text), text).to.equal(undefined)
   })
 })
