@@ -1,5 +1,6 @@
 /** One fact of the chain is not what it was: what the auditor has to see, whatever it was. */
 import type { AnchorEvent, BrokerEvent, ChainFacts } from '../../../auditor/chain-facts.ts'
+import { isPaid } from '../../../auditor/payments.ts'
 import { toHash } from '../../../enclave/protocol/ids.ts'
 import type { World } from '../scene.ts'
 
@@ -26,11 +27,7 @@ export const FORGERIES: { readonly [name: string]: Forgery } = {
   'a payment to somebody else': onPayment((one, { broker }) => [{ ...one, recipient: broker }]),
   'a payment made twice': onPayment((one) => [one, one]),
   'a wei gone': aWeiGone,
-  'a skip bit set in the call': (world, facts) => {
-    const [transaction, call] = pickOne(world, [...facts.calls]) ?? []
-    if (transaction === undefined || call === undefined) return undefined
-    return { ...facts, calls: new Map(facts.calls).set(transaction, { ...call, skip: call.skip ^ 1n }) }
-  },
+  'a skip bit changed in the call': aSkipBitChanged,
   'another head shown': onState(({ head }) => ({ head: aHash(head) })),
   'a later sequence shown': onState(({ sequence }) => ({ sequence: sequence + 1 })),
   'a later epoch shown': onState(({ epoch }) => ({ epoch: epoch + 1 })),
@@ -73,6 +70,19 @@ function onPayment(instead: (one: BrokerEvent, state: ChainFacts['state']) => re
     const brokerEvents = facts.brokerEvents.flatMap((one) => (one === chosen ? instead(chosen, facts.state) : [one]))
     return { ...facts, brokerEvents }
   }
+}
+
+/** Of the first payout. A transfer that failed without a skip bit looks on chain like one that was skipped: no auditor could tell. */
+function aSkipBitChanged(world: World, facts: ChainFacts): ChainFacts | undefined {
+  const paying = facts.events.filter((event): event is EventOf<'settled'> => event.kind === 'settled')
+  const told = paying.flatMap(({ transaction, bitmap }) => {
+    const call = facts.calls.get(transaction)
+    return call !== undefined && (call.payouts.tickets.length > 0 || isPaid(bitmap, 0)) ? [{ transaction, call }] : []
+  })
+  const chosen = pickOne(world, told)
+  if (chosen === undefined) return undefined
+  const { transaction, call } = chosen
+  return { ...facts, calls: new Map(facts.calls).set(transaction, { ...call, skip: call.skip ^ 1n }) }
 }
 
 /** Where money came in with the same block, what went out too much is netted against it. */
