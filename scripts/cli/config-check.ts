@@ -1,6 +1,7 @@
 /** Do the files of a data folder belong together? Nothing is asked of chain, Redis or enclave. */
 import { readFileSync } from 'node:fs'
 import { genesisHash, parseConfiguration } from '../../enclave/protocol/configuration.ts'
+import { isCoded } from '../../enclave/protocol/errors.ts'
 import { type Address, type Hash, isAddress } from '../../enclave/protocol/ids.ts'
 import { parseWei } from '../../enclave/protocol/money.ts'
 import { parsePolicy } from '../../enclave/protocol/policy.ts'
@@ -26,20 +27,24 @@ export async function configAnswer(place: Place): Promise<Answer> {
 }
 
 export async function configChecks({ config }: Place): Promise<Check[]> {
-  const checks = [check('settings', 'ok', config.paths.config)]
-  const attempt = async (name: string, look: () => Promise<string> | string): Promise<void> => {
-    try {
-      checks.push(check(name, 'ok', await look()))
-    } catch (error) {
-      checks.push(
-        check(name, 'fail', error instanceof Error ? error.message : String(error), 'Correct the file that is named.'),
-      )
-    }
+  return [
+    check('settings', 'ok', config.paths.config),
+    await looked('genesis', () => lookAtGenesis(config)),
+    await looked('enclave configuration', () => lookAtConfiguration(config)),
+    await looked('keys', () => lookAtKeys(config)),
+  ]
+}
+
+async function looked(name: string, look: () => Promise<string> | string): Promise<Check> {
+  try {
+    return check(name, 'ok', await look())
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error)
+    // Before they are drawn there are none, and no file contradicts that.
+    if (isCoded(error, 'KEYS_MISSING'))
+      return check(name, 'warn', detail, 'Draw them: anchorhold provision --generate; or restore them.')
+    return check(name, 'fail', detail, 'Correct the file that is named.')
   }
-  await attempt('genesis', () => lookAtGenesis(config))
-  await attempt('enclave configuration', () => lookAtConfiguration(config))
-  await attempt('keys', () => lookAtKeys(config))
-  return checks
 }
 
 function lookAtGenesis(config: HostConfig): string {

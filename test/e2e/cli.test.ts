@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { encodeFunctionData } from 'viem'
+import { genesisHash } from '../../enclave/protocol/configuration.ts'
+import { ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import { openOutbox } from '../../host/outbox.ts'
 import { devAccount } from '../../scripts/chain/accounts.ts'
 import { awaitReceipt, sendTransaction } from '../../scripts/chain/rpc.ts'
@@ -36,6 +38,11 @@ const COMMANDS = [
 ].flatMap((line) => line.split(' '))
 const DONOR = 4
 const STAGES = ['ingest', 'prepare', 'broadcast', 'confirm'] as const
+
+/** Amounts as decimal text. */
+function plainJson(value: object): string {
+  return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? `${inner}` : inner))
+}
 
 describe('The command line', function () {
   this.timeout(WORLD_MS_MAX)
@@ -74,16 +81,39 @@ describe('The command line', function () {
         writeFileSync(join(folder, name), text)
         return join(folder, name)
       }
-      const policy = put(
-        'policy.json',
-        JSON.stringify(aPolicy(), (_, value) => (typeof value === 'bigint' ? `${value}` : value)),
-      )
+      const policy = put('policy.json', plainJson(aPolicy()))
       const journal = put('old.log', creditLine('orch-a', '1.5', '1.5'))
       const words = ['import', '--journal', journal, '--policy', policy, '--out', join(folder, 'genesis.json')]
       expect((await answerOf(words)).value.code).to.equal('CONFIG_INVALID')
       expect(existsSync(join(folder, 'genesis.json'))).to.equal(false)
       const { code, value } = await answerOf([...words, '--nothing-pending'])
       expect([code, value.sumWei, value.start.lines]).to.deep.equal([0, '1500000000000000000', 1])
+      rmSync(folder, { recursive: true })
+    })
+
+    it('finds files that belong together before there are keys, and names the one that does not', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'cli-'))
+      const genesis = { policy: JSON.parse(plainJson(aPolicy())), roster: [], openings: [] }
+      const place = { chainId: 42_161, anchor: `0x${'11'.repeat(20)}` }
+      const people = { broker: `0x${'22'.repeat(20)}`, guardian: `0x${'33'.repeat(20)}`, role: 'core' }
+      const write = (name: string, content: object) => writeFileSync(join(folder, name), JSON.stringify(content))
+      write('genesis.json', genesis)
+      write('host.json', { ...place, rpcUrls: ['http://127.0.0.1:1'], enclaveEndpoint: `unix://${folder}/e.sock` })
+      const judged = async (configuration: object) => {
+        write('enclave.json', configuration)
+        const { code, out } = await typed(['config', 'check', '--data', folder, '--json'])
+        const { checks } = JSON.parse(out) as { checks: { name: string; verdict: string }[] }
+        return [code, ...checks.map(({ name, verdict }) => `${name} ${verdict}`)]
+      }
+      const start = { roster: [], openings: [], journalSize: 0, journalHead: ZERO_HASH }
+      const honest = { ...place, ...people, genesisHash: genesisHash({ policy: aPolicy(), ...start }) }
+      const others = ['settings ok', 'genesis ok', 'keys warn']
+      expect(await judged(honest)).to.deep.equal([0, ...others.toSpliced(2, 0, 'enclave configuration ok')])
+      for (const over of [{ genesisHash: ZERO_HASH }, { chainId: 1 }, { anchor: people.broker }])
+        expect(await judged({ ...honest, ...over })).to.deep.equal([
+          1,
+          ...others.toSpliced(2, 0, 'enclave configuration fail'),
+        ])
       rmSync(folder, { recursive: true })
     })
   })
