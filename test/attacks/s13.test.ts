@@ -37,7 +37,10 @@ describe('S13: a payee whose ticket always fails', () => {
     const published = { entries: publishedEntries(boot, all), checkpoint }
     const { exit, notices } = await reportOf(stage(), 'skipped', published)
     const skips = notices.filter(({ code }) => code === 'PAYOUT_SKIPPED')
-    assert.deepEqual({ exit, skips: skips.map(({ subject }) => subject) }, { exit: 0, skips: [`sequence ${all.sequence} payout ${PAYEES}`] })
+    assert.deepEqual(
+      { exit, skips: skips.map(({ subject }) => subject) },
+      { exit: 0, skips: [`sequence ${all.sequence} payout ${PAYEES}`] },
+    )
   })
 
   it('is tried again ever more rarely', async () => {
