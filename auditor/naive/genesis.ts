@@ -24,9 +24,17 @@ export function replayGenesis(replay: Replay, body: Body<'genesis'>): void {
   for (const [field, expected, got] of fields) demandEqual(replay, 'GENESIS_FIELD', field, expected, got)
   demand(replay, body.authority !== ZERO_ADDRESS, 'GENESIS_FIELD', 'authority', 'an address', body.authority)
   demandPolicy(replay, body)
+  const { treasuryOwner } = body.policy
+  const legal = !unpayableOf(body).includes(treasuryOwner)
+  demand(replay, legal, 'GENESIS_FIELD', 'policy.treasuryOwner', 'an address that can be paid', treasuryOwner)
   const ledger = newLedger(body)
   replay.ledger = ledger
   closeGenesis(replay, ledger)
+}
+
+/** Whom the contract refuses to pay: one of them would stand in the ledger for ever, and be paid by no commit. */
+function unpayableOf({ anchor, broker, authority }: Body<'genesis'>): readonly Address[] {
+  return [ZERO_ADDRESS, anchor, broker, authority]
 }
 
 function demandPolicy(replay: Replay, body: Body<'genesis'>): void {
@@ -106,11 +114,10 @@ function pin(replay: Replay, ledger: Ledger, body: { account: number; id: string
   const account = accountOf(replay, ledger, body)
   if (account === undefined) return
   const own = isAddress(body.id) ? body.recipient === body.id : true
-  const legal = body.recipient !== ZERO_ADDRESS && own
-  if (
-    !demand(replay, legal, 'RECIPIENT_INVALID', body.id, own ? 'an address that is not zero' : body.id, body.recipient)
-  )
-    return
+  const legal = own && !unpayableOf(ledger.genesis).includes(body.recipient)
+  const expected = own ? 'an address that can be paid' : body.id
+  demand(replay, legal, 'RECIPIENT_INVALID', body.id, expected, body.recipient)
+  if (!own || body.recipient === ZERO_ADDRESS) return
   if (
     !demand(replay, account.recipient === ZERO_ADDRESS, 'RECIPIENT_PINNED', body.id, account.recipient, body.recipient)
   )

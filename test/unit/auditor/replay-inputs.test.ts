@@ -3,7 +3,19 @@ import { summary } from '../../../auditor/replay.ts'
 import type { Body } from '../../../enclave/protocol/entry.ts'
 import { ZERO_ADDRESS } from '../../../enclave/protocol/ids.ts'
 import type { Wei } from '../../../enclave/protocol/money.ts'
-import { addressOf, aFullLog, aPolicy, hashOf, indicesOf, LogBuilder, rebodied, renumbered } from './log-builder.ts'
+import {
+  ANCHOR,
+  AUTHORITY,
+  addressOf,
+  aFullLog,
+  aPolicy,
+  BROKER,
+  hashOf,
+  indicesOf,
+  LogBuilder,
+  rebodied,
+  renumbered,
+} from './log-builder.ts'
 import { firstFinding, refuses, replayOf } from './log-judge.ts'
 
 const full = aFullLog().entries
@@ -64,7 +76,14 @@ describe('auditor: genesis, roster and openings', () => {
     )
   })
 
-  it('refuses a second pin, a zero recipient, and an address id pinned to another address', () => {
+  it('refuses a treasury owner whom the anchor would never pay', () => {
+    for (const treasuryOwner of [ANCHOR, BROKER, AUTHORITY]) {
+      const { entries } = new LogBuilder({ policy: aPolicy({ treasuryOwner }) })
+      refuses(entries, 0, 'GENESIS_FIELD', 'policy.treasuryOwner')
+    }
+  })
+
+  it('refuses a second pin, a recipient who can never be paid, and an address id pinned to another address', () => {
     const roster = [
       { id: 'a', recipient: addressOf(1) },
       { id: addressOf(0x77), recipient: addressOf(0x77) },
@@ -74,7 +93,8 @@ describe('auditor: genesis, roster and openings', () => {
     const register = (index: number, body: Partial<Body<'register'>>) =>
       rebodied(entries, index, 'register', (old) => ({ ...old, ...body }) as Body<'register'>)
     refuses(register(2, { id: 'a', account: 1 }), 2, 'RECIPIENT_PINNED', 'a')
-    refuses(register(1, { recipient: ZERO_ADDRESS }), 1, 'RECIPIENT_INVALID', 'a')
+    for (const recipient of [ZERO_ADDRESS, ANCHOR, BROKER, AUTHORITY])
+      refuses(register(1, { recipient }), 1, 'RECIPIENT_INVALID', 'a')
     refuses(register(2, { recipient: addressOf(0x78) }), 2, 'RECIPIENT_INVALID', addressOf(0x77))
   })
 })
