@@ -26,20 +26,23 @@ import type { Account, Committed, PendingRecipient, State } from './state.ts'
 
 export const ACCOUNTS_PER_PART = 1_000
 
+const AMOUNT_BYTES = 16
+const COUNTER_BYTES = 8
 const FLAGS_AT = 1
+/** The fields that a leaf binds, and where each of them lies among them. */
 const FIELDS_AT = 2
 const CREDITED_AT = ADDRESS_BYTES
-const PAID_AT = CREDITED_AT + 16
-const RESERVED_AT = PAID_AT + 16
-const LAST_SEQ_AT = RESERVED_AT + 16
-const FIELDS_BYTES = LAST_SEQ_AT + 8
+const PAID_AT = CREDITED_AT + AMOUNT_BYTES
+const RESERVED_AT = PAID_AT + AMOUNT_BYTES
+const LAST_SEQ_AT = RESERVED_AT + AMOUNT_BYTES
+const FIELDS_BYTES = LAST_SEQ_AT + COUNTER_BYTES
 const FAILURES_AT = FIELDS_AT + FIELDS_BYTES
-const RETRY_AT = FAILURES_AT + 8
-const REG_SEQ_AT = RETRY_AT + 8
-const ROW_BYTES = REG_SEQ_AT + 8
+const RETRY_AT = FAILURES_AT + COUNTER_BYTES
+const REG_SEQ_AT = RETRY_AT + COUNTER_BYTES
+const ROW_BYTES = REG_SEQ_AT + COUNTER_BYTES
 const WAITS = 1
 const DIFFERS = 2
-const WAITS_BYTES = ADDRESS_BYTES + 16
+const WAITS_BYTES = ADDRESS_BYTES + 2 * COUNTER_BYTES
 const UINT32_LIMIT = 2 ** 32
 const SAFE_HIGH_LIMIT = 2 ** 21
 const U64_BITS = 64n
@@ -119,7 +122,7 @@ function putExtras(room: Room, start: number, { pending, committed }: Extras): n
   if (pending !== null) {
     putAddress(room.bytes, at, pending.recipient)
     putUint(room.view, at + ADDRESS_BYTES, pending.sequence)
-    putUint(room.view, at + ADDRESS_BYTES + 8, pending.at)
+    putUint(room.view, at + ADDRESS_BYTES + COUNTER_BYTES, pending.at)
     at += WAITS_BYTES
   }
   if (committed !== undefined) {
@@ -223,7 +226,7 @@ function pendingAt({ bytes, view }: Room, at: number): PendingRecipient {
   return {
     recipient: addressAt(bytes, at),
     sequence: uintAt(view, at + ADDRESS_BYTES),
-    at: uintAt(view, at + ADDRESS_BYTES + 8),
+    at: uintAt(view, at + ADDRESS_BYTES + COUNTER_BYTES),
   }
 }
 

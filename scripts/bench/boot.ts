@@ -19,7 +19,7 @@ export async function bootFigure(ledger: BenchLedger, sizes: Sizes, chunks: read
       what: `boot with ${sizes.accountsMany.toLocaleString('en')} accounts from a snapshot`,
       bound: 'read and decrypt the same bytes',
       target: { side: 'at most', ratio: 2 },
-      note: 'every root is computed again [S1]: five permutations of keccak for each account, and its id, fields and object; next: a wider keccak than the WebAssembly one',
+      note: 'every root is computed again [S1]: five permutations of keccak for each account are half of it; then its entry in the map of ids, its object, its texts; next: an index of ids that is no map, vectors wider than WebAssembly has',
     },
     ms,
     least,
