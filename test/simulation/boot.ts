@@ -113,6 +113,7 @@ export function askBytes(world: World, boot: Boot, request: Uint8Array): void {
 function digestOf({ phase, state, outbox, vouched }: Instance): string {
   if (state === undefined) return phase
   const { creditedWei, paidWei, reservedWei, head, epoch, unlanded, log, journalSize } = state
+  const { at, adjustSeq, drainSeq, policyVersion, nextPayoutId, servedIndex, reporters } = state
   return [
     phase,
     vouched !== undefined,
@@ -126,6 +127,8 @@ function digestOf({ phase, state, outbox, vouched }: Instance): string {
     log.size,
     journalSize,
     state.accounts.length,
+    ...[at, adjustSeq, drainSeq, policyVersion, nextPayoutId, servedIndex],
+    ...[...reporters.values()].map(({ nextSeq }) => nextSeq),
   ].join()
 }
 

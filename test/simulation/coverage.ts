@@ -99,7 +99,6 @@ const HAPPENED = [
   'answered skip_sequence',
   'credit CREDIT_CAP',
   'credit RECIPIENT_MISMATCH',
-  'credit expired',
   'credit gap',
   'landed headers undone',
   'confirmed blindly',
@@ -109,6 +108,7 @@ const HAPPENED = [
 ]
 const HAPPENED_RARELY = [
   'landed redeem',
+  'credit expired',
   'reorganisation of 6 blocks',
   ...Object.keys(FORGERIES).map((name) => `seen by the auditor: ${name}`),
 ]

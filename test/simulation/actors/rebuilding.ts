@@ -7,7 +7,7 @@ import { claim } from '../violation.ts'
 import { count, strikes } from '../world.ts'
 import { snapshotOf } from './snapshots.ts'
 
-const LIE_PERMILLE = 100
+const LIE_PERMILLE = 300
 const FALSE_BITS = 8
 
 type Told = { readonly entries: readonly Uint8Array[]; readonly isBroken: boolean; readonly landing: Landing }

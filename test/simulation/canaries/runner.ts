@@ -3,10 +3,12 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Canary } from './canaries.ts'
+import type { Canary } from './canary.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 const COPIED = ['enclave', 'auditor', 'test/builders', 'test/simulation', 'scripts', 'package.json']
+/** Read and never changed. */
+const LINKED = ['node_modules', 'artifacts', 'contracts']
 const OUTPUT_BYTES_MAX = 16_777_216
 
 export type Catch = { readonly seeds: number; readonly seed: number; readonly property: string; readonly told: string }
@@ -16,9 +18,9 @@ export function runCanary(canary: Canary, from: number, seedsMax: number = canar
   const folder = mkdtempSync(join(tmpdir(), 'canary-'))
   try {
     for (const path of COPIED) cpSync(join(ROOT, path), join(folder, path), { recursive: true })
-    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+    for (const path of LINKED) symlinkSync(join(ROOT, path), join(folder, path))
     for (const { file, from: text, to } of canary.cuts) cut(canary.name, join(folder, file), text, to)
-    return firstFailure(folder, from, seedsMax)
+    return firstFailure(folder, from, seedsMax, canary.real === true ? '--real' : '--model-only')
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -40,8 +42,8 @@ function cut(name: string, path: string, from: string, to: string): void {
   )
 }
 
-function firstFailure(folder: string, from: number, seedsMax: number): Catch | undefined {
-  const words = ['--from', `${from}`, '--seeds', `${seedsMax}`, '--failures', '1', '--model-only']
+function firstFailure(folder: string, from: number, seedsMax: number, chain: string): Catch | undefined {
+  const words = ['--from', `${from}`, '--seeds', `${seedsMax}`, '--failures', '1', chain]
   const { stdout, stderr, status } = spawnSync(process.execPath, [join(folder, 'test/simulation/main.ts'), ...words], {
     encoding: 'utf8',
     maxBuffer: OUTPUT_BYTES_MAX,
