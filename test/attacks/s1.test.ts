@@ -6,6 +6,7 @@ import { codeOf, refuses, useStage } from './use-stage.ts'
 
 /** The row of an account in a snapshot, and the credits in it: an amount of 16 bytes (docs/PROTOCOL.md section 7). */
 const ROW_BYTES = 102
+const RECIPIENT_AT = 2
 const CREDITED_AT = 22
 
 describe('S1: a host that loads over a live state, or parts of one', () => {
@@ -60,12 +61,15 @@ describe('S1: a host that loads over a live state, or parts of one', () => {
     const ownHash = keccak256(forger.encode(flipped))
     const robbed = accounts.slice()
     new DataView(robbed.buffer).setBigUint64(ROW_BYTES + CREDITED_AT + 8, 2_000_000_000_000_000_000n)
+    // Another recipient leaves every sum as it was: the tree alone knows.
+    const redirected = accounts.with(ROW_BYTES + RECIPIENT_AT, 0xee)
     const changed = [
       [forger.encode({ ...fields, ledgerId: new Uint8Array(32) }), accounts, ...rest],
       [forger.encode({ ...fields, head: new Uint8Array(32) }), accounts, ...rest],
       [forger.encode({ ...fields, treeDepth: 18 }), accounts, ...rest],
       [forger.encode({ ...fields, logSize: 3 }), accounts, ...rest],
       [head, robbed, ...rest],
+      [head, redirected, ...rest],
       [forger.encode({ ...fields, policy: flipped }), accounts, ...rest],
       [forger.encode({ ...fields, policy: flipped, policyHash: ownHash }), accounts, ...rest],
     ]
@@ -78,6 +82,7 @@ describe('S1: a host that loads over a live state, or parts of one', () => {
     assert.deepEqual(answers, [
       'STATE_MISMATCH',
       'CLAIM_MISMATCH',
+      'STATE_MISMATCH',
       'STATE_MISMATCH',
       'STATE_MISMATCH',
       'STATE_MISMATCH',

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { anAddress } from '../builders/boot.ts'
 import { signedFor } from '../builders/governors.ts'
-import { REPORTER, signedOn, stored, useGovernedStage } from './governed.ts'
+import { OTHER_REPORTER, REPORTER, signedOn, stored, useGovernedStage } from './governed.ts'
 import { refuses } from './use-stage.ts'
 
 describe('S18: a signed credit used where or when it was not meant', () => {
@@ -27,6 +27,7 @@ describe('S18: a signed credit used where or when it was not meant', () => {
     const { at } = await boot.ledger()
     const late = await boot.call('credit_signed', { credits: [by.credit(REPORTER, 1, { notAfter: at - 1 })] })
     assert.equal(late.outcomes[0]?.kind, 'expired')
+    await refuses(boot.call('credit_batch', by.batch(REPORTER, 1, [{}], at - 1)), 'SIGNATURE_EXPIRED')
     const again = await stored(boot, 'credit_signed', { credits: [by.credit(REPORTER, 1)] })
     assert.equal(again.outcomes[0]?.kind, 'applied')
   })
@@ -42,6 +43,7 @@ describe('S18: a signed credit used where or when it was not meant', () => {
       { workHash: `0x${'01'.repeat(32)}` },
       { notAfter: credit.notAfter + 1 },
       { rseq: 2 },
+      { reporter: OTHER_REPORTER.address },
     ]
     for (const flip of flips)
       await refuses(boot.call('credit_signed', { credits: [{ ...credit, ...flip }] }), 'SIGNER_MISMATCH')
