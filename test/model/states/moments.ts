@@ -8,6 +8,7 @@ import type { Claim } from '../../../enclave/core/settle.ts'
 import type { State } from '../../../enclave/core/state.ts'
 import type { Genesis } from '../../../enclave/protocol/configuration.ts'
 import { genesisHash } from '../../../enclave/protocol/configuration.ts'
+import { refuse } from '../../../enclave/protocol/errors.ts'
 import type { Address, Hash } from '../../../enclave/protocol/ids.ts'
 import { ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import { wei } from '../../../enclave/protocol/money.ts'
@@ -106,6 +107,8 @@ export class Moments {
   /** Another boot loads this moment under the claim and signs its Open: what both requests leave. Null where it refuses. */
   load(at: Moment, claim: Claim, boot: number): Loaded | null {
     return this.#step(at, `load ${claim.head} ${claim.epoch} ${claim.bitmap} ${boot}`, (state) => {
+      // The enclave asks for it before it asks the core.
+      if (claim.epoch < state.epoch) refuse('CLAIM_MISMATCH', `a claimed epoch of ${state.epoch} or later`, claim.epoch)
       const verdict = this.#core.decideLoad(state, claim)
       this.#read = undefined
       const entries = []
