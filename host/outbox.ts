@@ -10,8 +10,7 @@ import { link, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { CodedError } from '../enclave/protocol/errors.ts'
-import { keccak256 } from '../enclave/protocol/hash.ts'
-import { fromHex, type Hash, type Hex, isHash, toHash } from '../enclave/protocol/ids.ts'
+import { isHash } from '../enclave/protocol/ids.ts'
 import { parseWei } from '../enclave/protocol/money.ts'
 import { isMissing, makeFolder, OWNER_ONLY_MODE, readIfThere, syncFolder, writeAll } from './durable-file.ts'
 import type { DataPaths } from './paths.ts'
@@ -132,11 +131,6 @@ async function isOneFile(path: string, archived: string): Promise<boolean> {
     if (isMissing(error)) return true
     throw error
   }
-}
-
-/** keccak256 of the signed bytes: what an RPC says the hash is counts for nothing. */
-export function transactionHash(raw: Hex): Hash {
-  return toHash(keccak256(fromHex(raw)))
 }
 
 async function append(path: string, record: OutboxRecord): Promise<void> {

@@ -2,7 +2,7 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { type Abi, encodeErrorResult, encodeFunctionData } from 'viem'
+import { type Abi, encodeErrorResult, encodeFunctionData, keccak256 } from 'viem'
 import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
 import type { Address, Hex } from '../../enclave/protocol/ids.ts'
 import type { LedgerStatus } from '../../enclave/protocol/method-results.ts'
@@ -10,7 +10,7 @@ import type { AnchorFacts, Chain } from '../../host/chain.ts'
 import { hostConfigOf } from '../../host/config.ts'
 import { type Context, openContext } from '../../host/context.ts'
 import { openLog } from '../../host/log.ts'
-import { type Attempt, type CallId, openOutbox, type Story, transactionHash } from '../../host/outbox.ts'
+import { type Attempt, type CallId, openOutbox, type Story } from '../../host/outbox.ts'
 import { DEV_ACCOUNTS, devAccount } from '../../scripts/chain/accounts.ts'
 import { awaitReceipt, callRpc, sendTransaction } from '../../scripts/chain/rpc.ts'
 import { type Authority, STAGES, startAuthority } from './authority-world.ts'
@@ -93,12 +93,12 @@ export class RefusalStage {
   async fails({ live }: Stuck, error: string): Promise<void> {
     expect(await this.refusalOf(live.call)).to.equal(error)
     await this.gate.pass(live.raw as Hex)
-    expect((await this.#receipt(transactionHash(live.raw as Hex))).succeeded).to.equal(false)
+    expect((await this.#receipt(keccak256(live.raw as Hex))).succeeded).to.equal(false)
   }
 
   async lands({ live }: Stuck): Promise<void> {
     await this.gate.pass(live.raw as Hex)
-    expect((await this.#receipt(transactionHash(live.raw as Hex))).succeeded).to.equal(true)
+    expect((await this.#receipt(keccak256(live.raw as Hex))).succeeded).to.equal(true)
   }
 
   #receipt(hash: string) {
