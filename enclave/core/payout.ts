@@ -13,6 +13,10 @@ import { roomWei } from './window.ts'
 
 /** Enough to tell a host that a commit would be full; a ledger with a million due accounts is not added up for a status. */
 export const DUE_COUNTED_MAX = 4_096
+/** A balance can be large enough and wait all the same; nor are a million of those gone through for a status. */
+export const DUE_LOOKED_AT_MAX = 16_384
+/** 2^32 divided by the golden ratio, and odd. */
+const GOLDEN_RATIO_U32 = 0x9e3779b1
 
 /** Caps that one commit uses up as it grows. */
 type Room = { leftWei: bigint; allWei: bigint; readonly promisedWei: Map<Address, bigint> }
@@ -57,37 +61,58 @@ function take(room: Room, recipient: Address, amountWei: bigint): void {
   room.promisedWei.set(recipient, (room.promisedWei.get(recipient) ?? 0n) + amountWei)
 }
 
-/** What one payout could pay this account now: zero when it is not due, or less than a payout's minimum is left. */
+/**
+ * What one payout could pay this account now: zero when it is not due, or less than a payout's minimum is left. What costs
+ * least comes first, since a million may be passed over.
+ */
 function dueOf(state: State, account: Account, room: Room, atSeconds: number): bigint {
+  if (account.retrySequence > state.sequence + 1) return 0n
   const recipient = recipientAt(state, account, atSeconds)
-  if (!isPayable(state, recipient) || account.retrySequence > state.sequence + 1) return 0n
-  const balance = balanceWei(account)
-  // Only a quorum credits account 0: payout maximum and windows are not for it [G14].
-  if (account.index === 0) return minOf(balance, room.leftWei, AMOUNT_WEI_LIMIT - 1n)
+  const dueWei = account.index === 0 ? drainOf(account, room) : shareOf(state, account, recipient, room, atSeconds)
+  return dueWei > 0n && isPayable(state, recipient) ? dueWei : 0n
+}
+
+/** Only a quorum credits account 0: payout maximum and windows are not for it [G14]. */
+function drainOf(account: Account, room: Room): bigint {
+  return minOf(balanceWei(account), room.leftWei, AMOUNT_WEI_LIMIT - 1n)
+}
+
+function shareOf(state: State, account: Account, recipient: Address, room: Room, atSeconds: number): bigint {
   if (!mayBeDue(state.policy, account)) return 0n
+  const balance = balanceWei(account)
   const { payoutWeiMin, payoutWeiMax, windowSeconds, recipientWindowWeiMax } = state.policy
   const window = state.paidTo.get(recipient) ?? []
   const recipientWei = roomWei(window, atSeconds, windowSeconds, recipientWindowWeiMax)
+  if (recipientWei < payoutWeiMin) return 0n
   const ownWei = recipientWei - (room.promisedWei.get(recipient) ?? 0n)
   const amountWei = minOf(balance, payoutWeiMax, room.leftWei, room.allWei, ownWei)
   return amountWei < payoutWeiMin ? 0n : amountWei
 }
 
 /**
- * How many accounts are due at `atSeconds`, and their sum, each on its own: at most DUE_COUNTED_MAX are counted, and
- * neither budget nor round is considered.
+ * How many accounts are due at `atSeconds`, and their sum, each on its own: at most DUE_COUNTED_MAX are counted of
+ * DUE_LOOKED_AT_MAX that are looked at, and neither budget nor round is considered.
  */
 export function dueTotal(state: State, atSeconds: number): { readonly dueAccounts: number; readonly dueWei: Wei } {
   const room = newRoom(state, LEDGER_WEI_LIMIT, atSeconds)
   let sum = dueOf(state, state.accounts[0] as Account, room, atSeconds)
   let count = sum > 0n ? 1 : 0
-  for (const index of dueAfter(state.due, 0)) {
-    if (count >= DUE_COUNTED_MAX || room.allWei < state.policy.payoutWeiMin) break
+  let looked = 0
+  for (const index of dueAfter(state.due, lookFrom(state, atSeconds))) {
+    if (count >= DUE_COUNTED_MAX || looked++ >= DUE_LOOKED_AT_MAX || room.allWei < state.policy.payoutWeiMin) break
     const due = dueOf(state, state.accounts[index] as Account, room, atSeconds)
     sum += due
     if (due > 0n) count++
   }
   return { dueAccounts: count, dueWei: wei(sum) }
+}
+
+/**
+ * Every second elsewhere, by the golden ratio: accounts that wait behind a full window or a failed payout, however many,
+ * cannot hide for long who is due behind them.
+ */
+function lookFrom({ accounts }: State, atSeconds: number): number {
+  return Math.floor(((Math.imul(atSeconds, GOLDEN_RATIO_U32) >>> 0) / 2 ** 32) * accounts.length)
 }
 
 /** Refuses a new commit while another one is unlanded [S9], and at the end of the numbers [A16]. */
