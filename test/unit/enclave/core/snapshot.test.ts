@@ -254,26 +254,29 @@ describe('a forged snapshot', () => {
   after(installPureHashes)
 
   /** The newest header holds nothing of the last account: only a check of its own can refuse what stands there. */
-  function withLastRow(poke: (row: Row) => void, bytesMore = 0): Uint8Array {
+  function withLastRow(poke: (row: Row) => unknown): Uint8Array {
     const [head, accounts, ...rest] = partsOf(aSmallState()) as [Uint8Array, Uint8Array, ...Uint8Array[]]
-    const bytes = concatBytes(accounts, new Uint8Array(bytesMore))
-    poke({ at: 4 * ROW.bytes, bytes, view: new DataView(bytes.buffer) })
-    return packRecords([head, bytes, ...rest])
+    const bytes = accounts.slice()
+    const poked = poke({ at: 4 * ROW.bytes, bytes, view: new DataView(bytes.buffer) })
+    return packRecords([head, poked instanceof Uint8Array ? poked : bytes, ...rest])
+  }
+
+  /** The last account under a name of other bytes. */
+  function named(id: Uint8Array): Uint8Array {
+    return withLastRow(({ at, bytes }) => {
+      bytes[at] = id.length
+      const from = Buffer.from(bytes).indexOf('orch-d')
+      return concatBytes(bytes.subarray(0, from), id, bytes.subarray(from + 'orch-d'.length))
+    })
   }
 
   it('is refused where an account that no header holds is overdrawn, nameless, named twice or out of range', () => {
-    const pokes: { readonly [what: string]: (row: Row) => void } = {
+    const pokes: { readonly [what: string]: (row: Row) => unknown } = {
       overdrawn: ({ at, view }) => view.setBigUint64(at + ROW.paid + 8, 10n ** 18n + 1n),
-      nameless: ({ at, bytes }) => {
-        bytes[at] = 0
-      },
-      'a long name': ({ at, bytes }) => {
-        bytes[at] = 129
-      },
-      'the name of another': ({ bytes }) => bytes.set(utf8('orch-c'), idAt(bytes, 'orch-d')),
-      'a name of ill-formed UTF-8': ({ bytes }) => bytes.set([0xff], idAt(bytes, 'orch-d')),
-      'unknown flags': ({ at, bytes }) => {
-        bytes[at + ROW.flags] = 4
+      'unknown flags': ({ at, view }) => view.setUint8(at + ROW.flags, 4),
+      'fields of a header': ({ at, bytes, view }) => {
+        view.setUint8(at + ROW.flags, 2)
+        return concatBytes(bytes, new Uint8Array(ROW.failures - ROW.recipient))
       },
       'a sequence of seven bytes': ({ at, view }) => view.setUint16(at + ROW.lastSeq, 1),
       'a counter that is no safe integer': ({ at, view }) => view.setUint32(at + ROW.regSeq, 2 ** 21),
@@ -283,6 +286,9 @@ describe('a forged snapshot', () => {
     expect(outcomeOf(withLastRow(({ at, view }) => view.setUint32(at + ROW.regSeq, 2 ** 21 - 1)))).to.equal('accepted')
     for (const [what, poke] of Object.entries(pokes))
       expect(outcomeOf(withLastRow(poke)), what).to.equal('STATE_MISMATCH')
+    expect(outcomeOf(named(new Uint8Array(128).fill(120)))).to.equal('accepted')
+    for (const id of [new Uint8Array(0), new Uint8Array(129).fill(120), utf8('orch-c'), Uint8Array.of(0xff)])
+      expect(outcomeOf(named(id)), `named ${toHex(id)}`).to.equal('STATE_MISMATCH')
   })
 
   it('is refused where its header, its counts or its form are others', () => {
@@ -311,14 +317,16 @@ describe('a forged snapshot', () => {
       )
     // The root is that of two accounts, and so are the leaves: only their number differs.
     expect([withHeld(2), withHeld(3)]).to.deep.equal(['accepted', 'STATE_MISMATCH'])
+    // The part is full, so that another one could follow.
+    const [fullHead, ...full] = partsOf(aState([], Array<Some>(999).fill({ ...SOME, recipient: 0 })))
+    const fullFields = decodeCbor(fullHead as Uint8Array, { canonical: true }) as object
+    const withCount = (accounts: number) =>
+      outcomeOf(packRecords([encodeCbor({ ...fullFields, accounts } as never), ...full]))
+    expect([withCount(1_000), withCount(1_001)]).to.deep.equal(['accepted', 'STATE_MISMATCH'])
     const { form: _, ...older } = head as { form?: number }
     expect(outcomeOf(packRecords([encodeCbor(older as never), ...rest]))).to.equal('STATE_MISMATCH')
   })
 })
-
-function idAt(bytes: Uint8Array, id: string): number {
-  return Buffer.from(bytes).indexOf(id)
-}
 
 describe('an account that was read', () => {
   it('has fields of its own, and changes like one that was opened', () => {
