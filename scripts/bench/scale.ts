@@ -43,7 +43,7 @@ function eventFigure(sizes: Sizes, manyMs: number, fewMs: number): Figure {
       what: `${sizes.events.toLocaleString('en')} events at ${sizes.accountsMany.toLocaleString('en')} accounts`,
       bound: `at ${sizes.accountsFew.toLocaleString('en')} accounts`,
       target: { side: 'at most', ratio: 1.2 },
-      note: 'the account is found in memory that no cache holds, and is marked as changed for the first time',
+      note: 'the account, its id and its mark of change are found in memory that no cache holds; next: the mark in the account itself',
     },
     manyMs,
     fewMs,
