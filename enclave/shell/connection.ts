@@ -185,9 +185,10 @@ export class Connection implements Turn {
 
   #send(pieces: Pieces): void {
     if (!this.#socket.writable) return
-    this.#socket.cork()
+    // One system call for all pieces; what is one piece is written at once.
+    if (pieces.length > 1) this.#socket.cork()
     for (const piece of pieces) this.#socket.write(piece)
-    this.#socket.uncork()
+    if (pieces.length > 1) this.#socket.uncork()
     if (this.#socket.writableNeedDrain) this.#events.grown()
   }
 
