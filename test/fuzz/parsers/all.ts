@@ -8,6 +8,7 @@ import { HOST_FILES } from './host-files.ts'
 import { JOURNAL } from './journal.ts'
 import { LOG } from './log.ts'
 import { NSM } from './nsm.ts'
+import { PAPERS } from './papers.ts'
 import { REBUILD } from './rebuild.ts'
 import { REQUESTS } from './requests.ts'
 import { RPC } from './rpc.ts'
@@ -35,6 +36,7 @@ export const TARGETS: readonly Target[] = [
   ...RPC,
   ...SOCKET,
   ...WORD_TARGETS,
+  ...PAPERS,
 ]
 
 export function findTarget(name: string): Target | undefined {
