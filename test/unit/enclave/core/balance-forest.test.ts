@@ -90,7 +90,8 @@ for (const hashes of ['pure', 'fast'] as const) {
       }
     })
 
-    it('ends at one root whatever blocks its leaves come in, beyond what is hashed together', () => {
+    it('ends at one root whatever blocks its leaves come in, beyond what is hashed together', function () {
+      this.timeout(60_000)
       const leaves = Array.from({ length: 2_500 }, (_, at) => aLeaf(at))
       const root = rootByOpenZeppelin(leaves, 12)
       for (const perBlock of [7, 1_000, 2_500])
