@@ -48,8 +48,13 @@ export const ENCLAVE_CANARIES: readonly Canary[] = [
     cuts: [
       {
         file: 'enclave/core/journal.ts',
-        from: "if (known === undefined || balanceWei(known) < -value) throw new CodedError('OVERDRAW', 'a balance that covers it')",
-        to: "if (known === undefined || balanceWei(known) === 0n) throw new CodedError('OVERDRAW', 'a balance that covers it')\n    const held = balanceWei(known)\n    if (held < -value) return { type: 'adjust', body: { ...common, delta: -held } }",
+        from: "if (known === undefined || balanceWei(known) < size) return 'OVERDRAW'",
+        to: "const held = known === undefined ? 0n : balanceWei(known)\n    if (known === undefined || held === 0n) return 'OVERDRAW'",
+      },
+      {
+        file: 'enclave/core/journal.ts',
+        from: 'amount, reason, delta: value }',
+        to: 'amount, reason, delta: held < size ? -held : value }',
       },
     ],
     caughtBy: 'inputs mean what was said',
@@ -74,7 +79,7 @@ export const ENCLAVE_CANARIES: readonly Canary[] = [
     cuts: [
       {
         file: 'enclave/core/apply-inputs.ts',
-        from: "case 'journal':\n      return advanceJournal(state, body.line, body.hash)",
+        from: "case 'journal':\n      return advanceJournal(state, body.line, fromHex(body.hash))",
         to: "case 'journal':\n      return",
       },
     ],
@@ -214,8 +219,8 @@ export const ENCLAVE_CANARIES: readonly Canary[] = [
     cuts: [
       {
         file: JOURNAL,
-        from: 'body: { ...common, wei: value as Wei }',
-        to: 'body: { ...common, wei: (value + 1n) as Wei }',
+        from: 'wei: value as Wei, line, amount',
+        to: 'wei: (value + 1n) as Wei, line, amount',
       },
     ],
     caughtBy: 'inputs mean what was said',
@@ -224,7 +229,7 @@ export const ENCLAVE_CANARIES: readonly Canary[] = [
   {
     name: 'honest-refused',
     bug: 'a credit with which nothing is wrong is refused now and then',
-    cuts: [{ file: JOURNAL, from: 'if (value === 0n) throw', to: 'if (value % 7_000_000_000n === 0n) throw' }],
+    cuts: [{ file: JOURNAL, from: 'if (value === 0n) return', to: 'if (value % 7_000_000_000n === 0n) return' }],
     caughtBy: 'inputs mean what was said',
     seedsMax: 60,
   },
@@ -260,7 +265,7 @@ export const ENCLAVE_CANARIES: readonly Canary[] = [
     cuts: [
       {
         file: 'enclave/dispatch.ts',
-        from: 'instance.newest = REPEATABLE.has(method) ? { request: request.slice(), reply } : undefined',
+        from: 'instance.newest = REPEATABLE.has(method) ? { request, reply } : undefined',
         to: 'instance.newest = undefined',
       },
     ],
