@@ -12,10 +12,13 @@ import { ZERO_ADDRESS } from '../protocol/ids.ts'
 import type { Wei } from '../protocol/money.ts'
 import { addWei, LEDGER_WEI_LIMIT, subWei, wei } from '../protocol/money.ts'
 import type { Policy } from '../protocol/policy.ts'
+import { utf8 } from '../protocol/words.ts'
 import type { Forest } from './balance-forest.ts'
 import { type DueIndex, markDue } from './due-index.ts'
 import type { Frontier } from './log-frontier.ts'
 import type { Window } from './window.ts'
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** A change of recipient that waits (protocol section 6) [A14]. */
 export type PendingRecipient = {
@@ -134,7 +137,7 @@ function committedOf({ recipient, creditedWei, paidWei, reservedWei, lastSeq }: 
 export function openAccount(state: State, id: string): Account {
   const account: Account = {
     index: state.accounts.length,
-    id,
+    id: ownText(id),
     recipient: ZERO_ADDRESS,
     creditedWei: wei(0n),
     paidWei: wei(0n),
@@ -146,10 +149,15 @@ export function openAccount(state: State, id: string): Account {
     pending: null,
   }
   state.accounts.push(account)
-  state.byId.set(id, account)
+  state.byId.set(account.id, account)
   state.accountsWithoutRecipient++
   state.touched.set(account.index, undefined)
   return account
+}
+
+/** One that is cut out of a journal line would keep the line in memory, and be read through it at every lookup. */
+function ownText(text: string): string {
+  return decoder.decode(utf8(text))
 }
 
 /** The account must be touched before. */

@@ -59,6 +59,18 @@ describe('a credit of the journal', () => {
     expect(toHex(encodeSnapshot(replayed as State))).to.equal(toHex(encodeSnapshot(state)))
   })
 
+  it('opens an account under exactly its id, whatever that begins with and is made of', () => {
+    const ids = ['\ufefforch', '\ufeff', 'ö\u{1f40b}'.repeat(20), '\u0000', `0x${'c'.repeat(40)}`, 'x'.repeat(128)]
+    const { state } = begun()
+    takeLines(
+      state,
+      ids.map((id) => aLine(id, '1')),
+      AT_SECONDS,
+    )
+    expect(state.accounts.slice(-ids.length).map(({ id }) => id)).to.deep.equal(ids)
+    expect([...state.byId.keys()].slice(-ids.length)).to.deep.equal(ids)
+  })
+
   it('is a bug of ours where it does not follow: another account, another id, another line', () => {
     const line = aLine('orch-1', '1')
     const hash = lineHash(line)
