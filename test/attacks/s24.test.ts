@@ -1,31 +1,31 @@
 import { strict as assert } from 'node:assert'
 import { aLine } from '../builders/boot.ts'
-import { memoryBytes } from './raw.ts'
 import { useStage } from './use-stage.ts'
 
-const BATCHES = 20
+const BATCHES = 300
 const LINES = 1_000
-const GROWTH_BYTES_MAX = 96 * 1_024 * 1_024
+/** Of V8, for the enclave's process: it fits what a small ledger needs, and not a note of 60 bytes on each of the lines. */
+const HEAP_MIB = 32
 const ID_BYTES_MAX = 128
 
 describe('S24: events and fields without end', () => {
   const stage = useStage()
 
-  it('cost the same from the first to the last, and memory stays flat', async function () {
+  it('cost the same from the first to the last, in a process that has no room to remember each', async function () {
     this.timeout(120_000)
-    const boot = await stage().active()
+    // One stands ready since the stage was opened: the next one is started now.
+    await stage().cold()
+    const boot = await withHeap(HEAP_MIB, () => stage().active())
     const sizes: number[] = []
-    let before = 0
     for (let batch = 0; batch < BATCHES; batch++) {
       const lines = Array.from({ length: LINES }, (_, at) =>
         aLine(`orch-${at % 5}`, '0.000001', { metadata: { workload_id: `w-${batch * LINES + at}` } }),
       )
-      await boot.offer(...lines)
+      await assert.doesNotReject(boot.offer(...lines), 'an enclave that runs out of memory is gone')
       sizes.push(boot.kept.at(-1)?.sealed.length ?? 0)
-      // The first batches warm up the machinery; what grows after them would grow for ever.
-      if (batch === 2) before = memoryBytes(boot.process.pid)
+      // This process would otherwise remember what the enclave must not.
+      boot.kept.length = 0
     }
-    assert(memoryBytes(boot.process.pid) - before < GROWTH_BYTES_MAX, 'memory does not grow with the events')
     assert((sizes.at(-1) ?? 0) < 1.1 * (sizes[0] ?? 0), 'a record holds its own events and nothing else')
     assert.equal((await boot.ledger()).journalSize, BATCHES * LINES)
   })
@@ -45,3 +45,15 @@ describe('S24: events and fields without end', () => {
     ])
   })
 })
+
+/** Node passes on to an enclave what it finds in its environment. */
+async function withHeap<T>(mebibytes: number, start: () => Promise<T>): Promise<T> {
+  const before = process.env.NODE_OPTIONS
+  process.env.NODE_OPTIONS = `--max-old-space-size=${mebibytes}`
+  try {
+    return await start()
+  } finally {
+    if (before === undefined) delete process.env.NODE_OPTIONS
+    else process.env.NODE_OPTIONS = before
+  }
+}
