@@ -1,5 +1,6 @@
 /** One suite in one process of its own: its output streamed, its tests counted, nothing of it left running. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Counts, NONE, readCount } from './count.ts'
@@ -48,7 +49,10 @@ export async function runSuite(suite: FoundSuite, options: RunOptions): Promise<
 type Seen = { counts: Counts; counted: boolean; code: number | null; late: 'hung' | 'lingered' | undefined }
 
 function start(suite: FoundSuite, { root, grep }: RunOptions): ChildProcess {
-  const env = { ...process.env, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}), ...suite.env }
+  // Tests start a thousand processes: each starts in half the time where its sources were stripped and compiled before.
+  const NODE_COMPILE_CACHE = join(root, '.cache', 'compile')
+  const colour = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}
+  const env = { ...process.env, NODE_COMPILE_CACHE, ...colour, ...suite.env }
   // A process group of its own: whatever a test started and forgot can be found and ended through it.
   return spawn(process.execPath, commandOf(suite, grep), {
     cwd: root,

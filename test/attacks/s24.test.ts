@@ -48,12 +48,12 @@ describe('S24: events and fields without end', () => {
 
 /** Node passes on to an enclave what it finds in its environment. */
 async function withHeap<T>(mebibytes: number, start: () => Promise<T>): Promise<T> {
-  const before = process.env.NODE_OPTIONS
-  process.env.NODE_OPTIONS = `--max-old-space-size=${mebibytes}`
+  const before = process.env['NODE_OPTIONS']
+  process.env['NODE_OPTIONS'] = `--max-old-space-size=${mebibytes}`
   try {
     return await start()
   } finally {
-    if (before === undefined) delete process.env.NODE_OPTIONS
-    else process.env.NODE_OPTIONS = before
+    if (before === undefined) delete process.env['NODE_OPTIONS']
+    else process.env['NODE_OPTIONS'] = before
   }
 }

@@ -1,13 +1,11 @@
 /** Processes on a disk that fails on order: started, told where to die, and seen dead. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '../../e2e/pipeline-world.ts'
 import { ARMED, ORDER_VARIABLE, type Order, ROOT_VARIABLE } from './orders.ts'
 
 const DEATH_MS_MAX = 60_000
-const COMPILE_CACHE = join(tmpdir(), 'anchorhold-compile-cache')
 export const LYING_DISK = join(import.meta.dirname, 'lying-disk.ts')
 
 /** Environment of such a process, and of those that it starts. */
@@ -15,8 +13,6 @@ export function diskEnvironment(root: string, order?: Order): NodeJS.ProcessEnv 
   return {
     ...process.env,
     [ROOT_VARIABLE]: root,
-    // A process starts in half the time; each cell starts one or more.
-    NODE_COMPILE_CACHE: COMPILE_CACHE,
     ...(order === undefined ? {} : { [ORDER_VARIABLE]: JSON.stringify(order) }),
   }
 }
