@@ -5,7 +5,7 @@ import { useStage } from './use-stage.ts'
 const BATCHES = 300
 const LINES = 1_000
 /** Of V8, for the enclave's process: it fits what a small ledger needs, and not a note of 60 bytes on each of the lines. */
-const HEAP_MIB = 32
+const HEAP_MIB = 48
 const ID_BYTES_MAX = 128
 
 describe('S24: events and fields without end', () => {
