@@ -7,10 +7,10 @@ import type { Hash } from '../protocol/ids.ts'
 import { fromHex, HASH_BYTES, ORCHESTRATOR_ID_BYTES_MAX, toHash } from '../protocol/ids.ts'
 import type { JournalCredit } from '../protocol/journal-entry.ts'
 import { LINE_BYTES_MAX } from '../protocol/methods.ts'
-import { AMOUNT_WEI_LIMIT, LEDGER_WEI_LIMIT, parseEther, sameEther, type Wei } from '../protocol/money.ts'
+import { AMOUNT_WEI_LIMIT, LEDGER_WEI_LIMIT, parseEther, plainEther, sameEther, type Wei } from '../protocol/money.ts'
 import { type JsonValue, parseStrictJson } from '../protocol/strict-json.ts'
 import { passesCap } from './caps.ts'
-import { plainWei, readPlainLine } from './plain-line.ts'
+import { readPlainLine } from './plain-line.ts'
 import { balanceWei, type State } from './state.ts'
 
 /** The line with its newline, or its hash and length where it is longer than LINE_BYTES_MAX. */
@@ -131,7 +131,7 @@ function utf8Bytes(text: string): number {
 
 function judgeFields(state: State, fields: Fields, hash: Uint8Array, atSeconds: number): LineVerdict | ErrorCode {
   const { id, amount, reason } = fields
-  const value = plainWei(amount) ?? parseEther(amount)
+  const value = plainEther(amount) ?? parseEther(amount)
   if (value === 0n) return 'AMOUNT_ZERO'
   const size = value < 0n ? -value : value
   if (size >= AMOUNT_WEI_LIMIT) return 'AMOUNT_TOO_LARGE'

@@ -30,11 +30,7 @@ const NOT_PLAIN = -1
 const PLAIN_DEPTH_MAX = 4
 /** Of one object: each is compared with those before it. */
 const PLAIN_KEYS_MAX = 32
-const PLAIN_AMOUNT_CHARACTERS_MAX = 32
 const PART_BYTES_MAX = 256
-
-/** wei has 18 decimals below one ether. */
-const ETHER_DECIMALS = 18
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -45,7 +41,6 @@ const CREDIT = 'credit'
 const CREDIT_BYTES = encoder.encode(CREDIT)
 const LITERALS = ['true', 'false', 'null'].map((literal) => encoder.encode(literal))
 const PROTO = encoder.encode('__proto__')
-const POWERS_OF_TEN = Array.from({ length: ETHER_DECIMALS + 1 }, (_, power) => 10n ** BigInt(power))
 /** By byte: 0 for one that stands for itself in a text. A line's newline is none, so that no pass leaves the line. */
 const STOPS = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte < SPACE || byte >= DELETE || byte === QUOTE || byte === BACKSLASH ? 1 : 0,
@@ -97,26 +92,6 @@ function partWithTexts(line: Uint8Array): Part | undefined {
   return end - start > PART_BYTES_MAX || end < start
     ? undefined
     : { text: decoder.decode(line.subarray(start, end)), start }
-}
-
-/**
- * The wei of an amount as nearly every line has it, without sign or exponent, its digits a safe integer. undefined for any
- * other text, which is parseEther's; a test holds the two equal.
- */
-export function plainWei(amount: string): bigint | undefined {
-  if (amount.length > PLAIN_AMOUNT_CHARACTERS_MAX) return undefined
-  let digits = 0
-  let point = amount.length
-  for (let at = 0; at < amount.length; at++) {
-    const code = amount.charCodeAt(at)
-    if (isDigit(code)) digits = digits * 10 + (code - ZERO)
-    else if (code === POINT && point === amount.length) point = at
-    else return undefined
-  }
-  const decimals = point === amount.length ? 0 : amount.length - point - 1
-  const isWhole = point > 0 && (point === amount.length || decimals > 0)
-  if (!isWhole || decimals > ETHER_DECIMALS || digits > Number.MAX_SAFE_INTEGER) return undefined
-  return BigInt(digits) * (POWERS_OF_TEN[ETHER_DECIMALS - decimals] as bigint)
 }
 
 function textOf(line: Uint8Array, part: Part | undefined, field: number): string | undefined {

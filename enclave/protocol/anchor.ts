@@ -53,7 +53,7 @@ function selectorOf(signature: string): Uint8Array {
   return keccak256(utf8(signature)).slice(0, SELECTOR_BYTES)
 }
 
-/** A static argument is its words; \`bytes\` stand behind all of them, and what says where stands in their place. */
+/** A static argument is its words; `bytes` stand behind all of them, and what says where stands in their place. */
 type Argument = { readonly words: readonly Uint8Array[] } | { readonly bytes: Uint8Array }
 
 function encodeCall(selector: Uint8Array, args: readonly Argument[]): Uint8Array {

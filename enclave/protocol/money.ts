@@ -65,6 +65,22 @@ export function parseEther(text: string): bigint {
   return sign === '-' ? -size : size
 }
 
+const PLAIN_ETHER = /^[0-9]+(?:\.[0-9]+)?$/
+const PLAIN_CHARACTERS_MAX = 32
+const POWERS_OF_TEN = Array.from({ length: ETHER_DECIMALS + 1 }, (_, power) => 10n ** BigInt(power))
+
+/**
+ * The wei of ether as nearly every journal line has it: no sign, no exponent, at most 32 characters and 18 decimals. For
+ * any other text undefined: parseEther's, which takes thrice as long. A test holds the two equal.
+ */
+export function plainEther(text: string): bigint | undefined {
+  if (text.length > PLAIN_CHARACTERS_MAX || !PLAIN_ETHER.test(text)) return undefined
+  const point = text.indexOf('.')
+  const [whole, fraction] = point < 0 ? [text, ''] : [text.slice(0, point), text.slice(point + 1)]
+  const missing = POWERS_OF_TEN[ETHER_DECIMALS - fraction.length]
+  return missing === undefined ? undefined : BigInt(whole + fraction) * missing
+}
+
 /** True when two texts of ether, as parseEther reads them, have the same value before any cut. Refuses AMOUNT_SYNTAX. */
 export function sameEther(left: string, right: string): boolean {
   if (left === right) return parseEther(left) === parseEther(right)

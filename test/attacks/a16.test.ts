@@ -1,9 +1,10 @@
 import { strict as assert } from 'node:assert'
 import { decodeCbor } from '../../enclave/protocol/cbor.ts'
 import { EPOCH_MAX, SEQUENCE_MAX } from '../../enclave/protocol/header.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { Forger } from './forger.ts'
 import { StolenSession } from './stolen-session.ts'
-import { codeOf, refuses, reverted, useStage } from './use-stage.ts'
+import { refuses, reverted, useStage } from './use-stage.ts'
 
 describe('A16: a host that drives a counter to its end', () => {
   const stage = useStage()
@@ -47,7 +48,7 @@ describe('A16: a host that drives a counter to its end', () => {
       await again.load([{ sealed: at(chunk, sequence), entries: [] }], await stage().claim())
       await again.tellLanded((await again.openSession()).epoch)
       for (const mode of ['pay', 'bare'] as const) {
-        assert.equal(await codeOf(again.prepare({ mode })), answer, `${mode} after ${sequence}`)
+        assert.equal(await codeOfCall(again.prepare({ mode })), answer, `${mode} after ${sequence}`)
         if (answer === 'accepted') break
       }
     }

@@ -1,10 +1,11 @@
 import { strict as assert } from 'node:assert'
 import { wei } from '../../enclave/protocol/money.ts'
 import { aGenesis, aLine, aPolicy, audited } from '../builders/boot.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { aWorld, closeWorlds } from '../builders/worlds.ts'
 import { ETHER_WEI } from './stage.ts'
 import { useSteeredMachines } from './steered-clock.ts'
-import { codeOf, refuses, useStage } from './use-stage.ts'
+import { refuses, useStage } from './use-stage.ts'
 
 const DAY_SECONDS = 86_400
 const YEAR_SECONDS = 365 * DAY_SECONDS
@@ -67,7 +68,7 @@ describe('F24: windows of a ledger whose enclave is restarted on a machine of an
       const after = await boot.ledger()
       assert.deepEqual([after.creditedWei, after.paidWei, after.policyHash], [creditedWei, paidWei, policyHash])
       assert(after.at >= at + YEAR_SECONDS - DAY_SECONDS, 'the machine is of another year')
-      assert.equal(await codeOf(stage().pay(boot)), 'accepted')
+      assert.equal(await codeOfCall(stage().pay(boot)), 'accepted')
       await refuses(boot.prepare(), 'NOTHING_DUE')
     }
     assert.equal((await stage().audits(boot)).paidWei, 3n * ETHER_WEI)

@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert'
+import { codeOfCall } from '../builders/refusals.ts'
 import { publishedEntries, rebuilt } from './published.ts'
 import { ETHER_WEI } from './stage.ts'
-import { codeOf, refuses, useStage } from './use-stage.ts'
+import { refuses, useStage } from './use-stage.ts'
 
 describe('F7: every sealed file is lost right after a payout', () => {
   const stage = useStage()
@@ -12,7 +13,7 @@ describe('F7: every sealed file is lost right after a payout', () => {
     const { commit } = await stage().pay(boot)
     await boot.kill()
     const attempt = rebuilt(stage(), publishedEntries(boot, commit))
-    assert.equal(await codeOf(attempt), 'accepted')
+    assert.equal(await codeOfCall(attempt), 'accepted')
     const again = await attempt
     await again.credit('0.5', 'orch-0', 'orch-2')
     await stage().pay(again)

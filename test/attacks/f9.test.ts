@@ -1,9 +1,9 @@
 import { strict as assert } from 'node:assert'
 import type { Hash } from '../../enclave/protocol/ids.ts'
 import { wei } from '../../enclave/protocol/money.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { policyOf, signedOn, stored, useGovernedStage } from './governed.ts'
 import { ETHER_WEI } from './stage.ts'
-import { codeOf } from './use-stage.ts'
 
 describe('F9: a policy change, and then a reboot', () => {
   const stage = useGovernedStage({ credits: 'host-trusted' })
@@ -17,7 +17,7 @@ describe('F9: a policy change, and then a reboot', () => {
     await stage().anchorBare(boot)
     await boot.kill()
     const again = await stage().boot()
-    assert.equal(await codeOf(again.load(boot.kept, await stage().claimFor(boot.kept))), 'accepted')
+    assert.equal(await codeOfCall(again.load(boot.kept, await stage().claimFor(boot.kept))), 'accepted')
     await stage().activate(again)
     assert.equal((await again.ledger()).policyVersion, 2)
     await stage().pay(again)

@@ -1,10 +1,11 @@
 import { strict as assert } from 'node:assert'
 import { planLoad, readSealed } from '../../host/load-plan.ts'
 import { pathsOf } from '../../host/paths.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import type { StoredRecord } from './boot.ts'
 import { store } from './host-store.ts'
 import { ETHER_WEI } from './stage.ts'
-import { codeOf, reverted, useStage } from './use-stage.ts'
+import { reverted, useStage } from './use-stage.ts'
 
 describe('G12: a void that was sealed by a boot whose session never landed', () => {
   const stage = useStage()
@@ -28,7 +29,7 @@ describe('G12: a void that was sealed by a boot whose session never landed', () 
     await stage().node.mine(3)
     const paths = pathsOf(stage().folder)
     const plan = planLoad(paths, stage().chain, await stage().claim())
-    assert.equal(await codeOf(plan), 'accepted')
+    assert.equal(await codeOfCall(plan), 'accepted')
     const [candidate] = await plan
     assert(candidate !== undefined, 'something stored leads to the head')
     const sealed = await Array.fromAsync(readSealed(paths, candidate))

@@ -2,9 +2,10 @@ import { strict as assert } from 'node:assert'
 import { decodeEntry } from '../../enclave/protocol/entry.ts'
 import { aLine } from '../builders/boot.ts'
 import { REGISTRAR } from '../builders/governors.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { EVE, REPORTER, signedOn, stored, useGovernedStage } from './governed.ts'
 import { ETHER_WEI } from './stage.ts'
-import { codeOf, refuses } from './use-stage.ts'
+import { refuses } from './use-stage.ts'
 
 const LOOK_ALIKES = [' ', '0', '\u200b', '\u0000', 'treasury', '""']
 
@@ -19,7 +20,7 @@ describe('G14: an outflow to the treasury owner without a quorum', () => {
       assert.deepEqual(answer.kind === 'ack' && answer.refused, [{ line: 0, code: 'ORCHESTRATOR_ID' }])
       const { payouts } = await paidOf(boot)
       assert.deepEqual(payouts, [], 'look-alikes are accounts of their own, which nobody has registered')
-      assert.equal(await codeOf(boot.call('balance', { orchestrator_id: '' })), 'ACCOUNT_UNKNOWN')
+      assert.equal(await codeOfCall(boot.call('balance', { orchestrator_id: '' })), 'ACCOUNT_UNKNOWN')
     })
 
     it('is credited by a drain alone, which a quorum signed', async () => {
@@ -41,7 +42,7 @@ describe('G14: an outflow to the treasury owner without a quorum', () => {
       const credited = boot.entries.map(decodeEntry).filter((entry) => entry.type === 'credit')
       const zero = credited.filter((entry) => entry.type === 'credit' && entry.body.account === 0)
       assert.deepEqual(zero, [], 'no credit names account 0')
-      assert.equal(await codeOf(boot.prepare()), 'NOTHING_DUE')
+      assert.equal(await codeOfCall(boot.prepare()), 'NOTHING_DUE')
       return { payouts: zero }
     }
   })

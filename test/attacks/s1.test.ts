@@ -1,8 +1,9 @@
 import { strict as assert } from 'node:assert'
 import { decodeCbor } from '../../enclave/protocol/cbor.ts'
 import { keccak256 } from '../../enclave/protocol/hash.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { Forger } from './forger.ts'
-import { codeOf, refuses, useStage } from './use-stage.ts'
+import { refuses, useStage } from './use-stage.ts'
 
 /** The row of an account in a snapshot, and the credits in it: an amount of 16 bytes (docs/PROTOCOL.md section 7). */
 const ROW_BYTES = 102
@@ -46,7 +47,7 @@ describe('S1: a host that loads over a live state, or parts of one', () => {
     for (const name of Object.keys(fields)) {
       const { [name]: _, ...others } = fields
       const sealed = forger.sealSnapshot([forger.encode(others), ...rest], chunk)
-      answers.add(await codeOf(again.load([{ sealed, entries: [] }], claim)))
+      answers.add(await codeOfCall(again.load([{ sealed, entries: [] }], claim)))
     }
     assert.deepEqual([...answers], ['STATE_MISMATCH'])
   })
@@ -77,7 +78,7 @@ describe('S1: a host that loads over a live state, or parts of one', () => {
     const answers: string[] = []
     for (const state of changed) {
       const sealed = forger.sealSnapshot(state, chunk)
-      answers.push(await codeOf(again.load([{ sealed, entries: [] }], claim)))
+      answers.push(await codeOfCall(again.load([{ sealed, entries: [] }], claim)))
     }
     assert.deepEqual(answers, [
       'STATE_MISMATCH',

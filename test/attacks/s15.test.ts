@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert'
+import { codeOfCall } from '../builders/refusals.ts'
 import { FEES } from './boot.ts'
 import { ETHER_WEI } from './stage.ts'
-import { codeOf, reverted, useStage } from './use-stage.ts'
+import { reverted, useStage } from './use-stage.ts'
 
 const LINES = 20
 const DEARER = { ...FEES, maxFeePerGasWei: '40000000' }
@@ -16,7 +17,8 @@ describe('S15: a transaction that is never mined', () => {
     for (let line = 0; line < LINES; line++) await boot.credit('0.1', 'orch-1')
     assert.equal((await boot.ledger()).journalSize, 1 + LINES)
 
-    for (let attempt = 0; attempt < 3; attempt++) assert.equal(await codeOf(boot.resign({ fees: DEARER })), 'accepted')
+    for (let attempt = 0; attempt < 3; attempt++)
+      assert.equal(await codeOfCall(boot.resign({ fees: DEARER })), 'accepted')
     const replacement = await boot.resign({ fees: DEARER })
     assert.deepEqual(replacement.headerHash, stuck.headerHash)
     assert.equal(replacement.accountNonce, stuck.accountNonce)
@@ -34,7 +36,7 @@ describe('S15: a transaction that is never mined', () => {
     await boot.credit('1', 'orch-0')
     await boot.prepare()
     const answers: string[] = []
-    for (let attempt = 0; attempt < 9; attempt++) answers.push(await codeOf(boot.resign({ fees: DEARER })))
+    for (let attempt = 0; attempt < 9; attempt++) answers.push(await codeOfCall(boot.resign({ fees: DEARER })))
     assert.deepEqual(answers, [...Array(7).fill('accepted'), 'SIGNATURES_SPENT', 'SIGNATURES_SPENT'])
   })
 })

@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert'
 import { getAddress } from 'viem'
 import { anAddress } from '../builders/boot.ts'
-import { codeOf, useStage } from './use-stage.ts'
+import { codeOfCall } from '../builders/refusals.ts'
+import { useStage } from './use-stage.ts'
 
 const HEX = 'ab5801a7d398351b8be11c439e05c5b3259aec9b'
 const CHECKSUMMED = getAddress(`0x${HEX}`)
@@ -28,14 +29,14 @@ describe('S19: a recipient that is no address', () => {
       const roster = [{ id: 'orch-0', recipient: text }]
       const openings = [{ id: 'orch-0', wei: '1', recipient: text }]
       const codes = [
-        await codeOf(boot.call('genesis', { roster, more: true })),
-        await codeOf(boot.call('genesis', { openings, more: true })),
+        await codeOfCall(boot.call('genesis', { roster, more: true })),
+        await codeOfCall(boot.call('genesis', { openings, more: true })),
       ]
       assert.deepEqual(codes, ['PARAMS_INVALID', 'PARAMS_INVALID'], JSON.stringify(text))
     }
     for (const text of [CHECKSUMMED, `0x${HEX}`, anAddress(1)])
       assert.equal(
-        await codeOf(boot.call('genesis', { roster: [{ id: 'orch-0', recipient: text }], more: true })),
+        await codeOfCall(boot.call('genesis', { roster: [{ id: 'orch-0', recipient: text }], more: true })),
         'accepted',
       )
   })

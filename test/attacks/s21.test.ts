@@ -9,8 +9,9 @@ import {
   ROUND,
   type World,
 } from '../builders/boot.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { aWorld, closeWorlds } from '../builders/worlds.ts'
-import { codeOf, useStage } from './use-stage.ts'
+import { useStage } from './use-stage.ts'
 
 const LONE = '\ud800'
 
@@ -44,7 +45,7 @@ describe('S21: text that would break between the balance and the log', () => {
       const offered = boot.offer(line).then((answer) => {
         recorded.push(answer.kind === 'ack' ? answer.refused[0]?.code : answer.kind)
       })
-      assert.equal(await codeOf(offered), 'accepted')
+      assert.equal(await codeOfCall(offered), 'accepted')
       assert.deepEqual(recorded, [code])
       assert.equal((await boot.ledger()).logSize, size + 1)
       const after = await boot.call('balance', { orchestrator_id: 'orch-0' })

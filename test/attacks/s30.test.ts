@@ -2,10 +2,11 @@ import { strict as assert } from 'node:assert'
 import type { Hash } from '../../enclave/protocol/ids.ts'
 import { wei } from '../../enclave/protocol/money.ts'
 import { type Policy, policyCodec } from '../../enclave/protocol/policy.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { type Boot, FEES } from './boot.ts'
 import { policyOf, signedOn, stored, useGovernedStage } from './governed.ts'
 import { ETHER_WEI } from './stage.ts'
-import { codeOf, refuses } from './use-stage.ts'
+import { refuses } from './use-stage.ts'
 
 describe('S30: a policy that is written down and enforced by nobody', () => {
   const stage = useGovernedStage({ credits: 'host-trusted' })
@@ -87,7 +88,7 @@ describe('S30: a policy that is written down and enforced by nobody', () => {
   it('opens no account past its limit', async () => {
     const boot = await under({ accountsMax: 6 })
     await boot.credit('1', 'orch-new')
-    assert.equal(await codeOf(boot.call('balance', { orchestrator_id: 'orch-new' })), 'ACCOUNT_UNKNOWN')
+    assert.equal(await codeOfCall(boot.call('balance', { orchestrator_id: 'orch-new' })), 'ACCOUNT_UNKNOWN')
   })
 
   it('has no field that is dropped in silence', async () => {

@@ -7,11 +7,12 @@ import type { Params } from '../../enclave/protocol/methods.ts'
 import { CHAIN_ID } from '../../scripts/chain/evm.ts'
 import { WORLD } from '../../scripts/chain/world.ts'
 import { anAddress } from '../builders/boot.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { FEES } from './boot.ts'
 import { useGovernedStage } from './governed.ts'
 import { approval, askRotation, drawKeys } from './rotation.ts'
 import { lower } from './stage.ts'
-import { codeOf, refuses, useStage } from './use-stage.ts'
+import { refuses, useStage } from './use-stage.ts'
 
 const STRANGER = anAddress(0xbad)
 /** What a host would like to say besides. */
@@ -55,9 +56,9 @@ describe('S8: a host that wants a transaction of its own signed', () => {
     await again.load(boot.kept, await stage().claimFor(boot.kept))
     for (const wish of WISHES) {
       const codes = [
-        await codeOf(boot.call('resign_commit', { ...signing, ...wish })),
-        await codeOf(boot.call('prepare_commit', { budgetWei: '1', ...signing, ...wish })),
-        await codeOf(again.call('open_session', { fees: FEES, accountNonce: 1, ...wish })),
+        await codeOfCall(boot.call('resign_commit', { ...signing, ...wish })),
+        await codeOfCall(boot.call('prepare_commit', { budgetWei: '1', ...signing, ...wish })),
+        await codeOfCall(again.call('open_session', { fees: FEES, accountNonce: 1, ...wish })),
       ]
       assert.deepEqual(codes, ['PARAMS_INVALID', 'PARAMS_INVALID', 'PARAMS_INVALID'], Object.keys(wish).join())
     }

@@ -1,6 +1,6 @@
 /** A stage for the tests of one file, and the two ways in which an attack may be answered. */
 import { strict as assert } from 'node:assert'
-import { isCoded } from '../../enclave/protocol/errors.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { type Outcome, Stage, type StageOptions } from './stage.ts'
 
 const OPEN_MS_MAX = 60_000
@@ -32,18 +32,7 @@ export function useStage(options: StageOptions = {}): () => Stage {
 
 /** Fails unless the enclave refuses with this code. */
 export async function refuses(attempt: Promise<unknown>, code: string): Promise<void> {
-  assert.equal(await codeOf(attempt), code)
-}
-
-/** The code of a refusal; `accepted` when there was none. Anything else that goes wrong is not an answer. */
-export async function codeOf(attempt: Promise<unknown>): Promise<string> {
-  try {
-    await attempt
-    return 'accepted'
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
+  assert.equal(await codeOfCall(attempt), code)
 }
 
 /** Fails unless the anchor reverts with this error. */

@@ -1,17 +1,9 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect } from 'chai'
 import { type Command, CommanderError } from 'commander'
 import { newProgram } from '../../scripts/cli/program.ts'
+import { pagesAt, ROOT, readPage } from './pages.ts'
 
-const ROOT = join(import.meta.dirname, '..', '..')
-const PAGES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
-  cwd: ROOT,
-  encoding: 'utf8',
-})
-  .split('\n')
-  .filter((page) => page !== '' && existsSync(join(ROOT, page)))
+const PAGES = pagesAt('*.md')
 const FENCE = /^ *```[^\n]*\n([\s\S]*?)^ *```/gm
 const SPAN = /`([^`\n]+)`/g
 const SHOWN = /\banchorhold(?:\.ts)?(?: --)? ([a-z][^\n]*)/
@@ -74,7 +66,7 @@ function faultOf({ words }: Shown): string | undefined {
 }
 
 describe('the commands that pages show', () => {
-  const shown = PAGES.flatMap((page) => shownIn(page, readFileSync(join(ROOT, page), 'utf8')))
+  const shown = PAGES.flatMap((page) => shownIn(page, readPage(page)))
 
   it('are words and options that the command line knows', () => {
     expect(shown.length).to.be.at.least(COMMANDS_MIN)

@@ -1,28 +1,21 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect } from 'chai'
 import { ENVIRONMENT, HostSettings } from '../../host/config.ts'
+import { pagesAt, ROOT, readPage } from './pages.ts'
 
-const ROOT = join(import.meta.dirname, '..', '..')
 const SOURCE = /(?<!\.test|\.t)\.(?:ts|sol|c)$/
 const NAMED_FILE = /`([\w./-]+\.(?:ts|sol|c|mjs))`/g
 
-const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 /** Pages of one folder that are a table of its files. */
-const MAPS = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*/README.md'], {
-  cwd: ROOT,
-  encoding: 'utf8',
-})
-  .split('\n')
-  .filter((page) => page !== '' && existsSync(join(ROOT, page)))
+const MAPS = pagesAt('*/README.md')
 
 describe('the page of a folder', () => {
   for (const page of MAPS) {
     const folder = dirname(page)
 
     it(`names no source file that is not there: ${page}`, () => {
-      const named = [...read(page).matchAll(NAMED_FILE)].map(([, name = '']) => name)
+      const named = [...readPage(page).matchAll(NAMED_FILE)].map(([, name = '']) => name)
       expect(named.filter((name) => !anywhere(folder, name))).to.deep.equal([])
     })
 
@@ -30,7 +23,7 @@ describe('the page of a folder', () => {
     if (page.startsWith('test/')) continue
     it(`names every source file that is there: ${page}`, () => {
       const files = readdirSync(join(ROOT, folder)).filter((name) => SOURCE.test(name))
-      expect(files.filter((name) => !read(page).includes(`\`${name}\``))).to.deep.equal([])
+      expect(files.filter((name) => !readPage(page).includes(`\`${name}\``))).to.deep.equal([])
     })
   }
 
@@ -53,14 +46,14 @@ function anywhere(folder: string, name: string): boolean {
 
 describe('docs/ARCHITECTURE.md', () => {
   it('lists every decision that has a record', () => {
-    const page = read('docs/ARCHITECTURE.md')
+    const page = readPage('docs/ARCHITECTURE.md')
     const records = readdirSync(join(ROOT, 'docs', 'adr'))
     expect(records.filter((name) => !page.includes(`(adr/${name})`))).to.deep.equal([])
   })
 })
 
 describe('docs/OPERATIONS.md', () => {
-  const page = read('docs/OPERATIONS.md')
+  const page = readPage('docs/OPERATIONS.md')
   const section = page.slice(page.indexOf('\n## Settings'), page.indexOf('\n## Processes'))
   const rows = [...section.matchAll(/^\| (`[^|]*`) \| ([^|]*) \|/gm)].map(([, names = '', values = '']) => ({
     names: [...names.matchAll(/`(\w+)`/g)].map(([, name = '']) => name),

@@ -1,16 +1,10 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect } from 'chai'
 import { findSnippets, runSnippet } from '../../scripts/docs/snippets.ts'
+import { pagesAt, ROOT, readPage } from './pages.ts'
 
-const ROOT = join(import.meta.dirname, '..', '..')
-const PAGES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
-  cwd: ROOT,
-  encoding: 'utf8',
-})
-  .split('\n')
-  .filter((page) => page !== '' && existsSync(join(ROOT, page)))
+const PAGES = pagesAt('*.md')
 const LINK = /\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)/g
 const COMMAND = /(?:`|^)npm (?:run )?([a-z][a-z0-9:]*)\b/gm
 const NPM_OWN = new Set(['ci', 'install', 'run', 'start', 'test'])
@@ -18,7 +12,7 @@ const NPM_OWN = new Set(['ci', 'install', 'run', 'start', 'test'])
 describe('the pages', function () {
   this.timeout(120_000)
 
-  for (const snippet of PAGES.flatMap((page) => findSnippets(page, readFileSync(join(ROOT, page), 'utf8')))) {
+  for (const snippet of PAGES.flatMap((page) => findSnippets(page, readPage(page)))) {
     it(`hold a snippet that runs as printed: ${snippet.page}:${snippet.line}`, () => {
       const { code, output } = runSnippet(snippet, ROOT)
       expect(code, output).to.equal(0)
@@ -26,12 +20,12 @@ describe('the pages', function () {
   }
 
   it('hold at least one snippet that is run', () => {
-    expect(PAGES.flatMap((page) => findSnippets(page, readFileSync(join(ROOT, page), 'utf8')))).to.not.deep.equal([])
+    expect(PAGES.flatMap((page) => findSnippets(page, readPage(page)))).to.not.deep.equal([])
   })
 
   it('link only to files that exist', () => {
     const broken = PAGES.flatMap((page) =>
-      [...readFileSync(join(ROOT, page), 'utf8').matchAll(LINK)]
+      [...readPage(page).matchAll(LINK)]
         .map(([, target = '']) => target)
         .filter((target) => !existsSync(join(ROOT, dirname(page), target)))
         .map((target) => `${page} -> ${target}`),
@@ -40,11 +34,11 @@ describe('the pages', function () {
   })
 
   it('name only npm scripts that exist', () => {
-    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    const { scripts } = JSON.parse(readPage('package.json')) as {
       scripts: Record<string, string>
     }
     const unknown = PAGES.flatMap((page) =>
-      [...readFileSync(join(ROOT, page), 'utf8').matchAll(COMMAND)]
+      [...readPage(page).matchAll(COMMAND)]
         .map(([, name = '']) => name)
         .filter((name) => scripts[name] === undefined && !NPM_OWN.has(name))
         .map((name) => `${page}: npm run ${name}`),
