@@ -55,6 +55,10 @@ async function runAll(suites: readonly FoundSuite[], grep: string | undefined): 
 
 function report(results: readonly SuiteResult[], left: readonly FoundSuite[]): number {
   const total = sum(results.map(({ counts }) => counts))
+  for (const { name, failures } of results.filter((result) => result.failures.length > 0)) {
+    say(`\n== what failed in ${name}`)
+    for (const line of failures) say(line)
+  }
   say('')
   for (const { name, counts, tookMs, complaints } of results) {
     say(`${name.padEnd(12)} ${`${(tookMs / 1_000).toFixed(1)} s`.padStart(8)}  ${lastLine(counts)}`)

@@ -13,6 +13,8 @@ export type SuiteResult = {
   readonly tookMs: number
   /** Why failures were added that no test reported; empty for an orderly run. */
   readonly complaints: readonly string[]
+  /** What its report says of the tests that failed, cut at FAILURE_LINES_MAX. */
+  readonly failures: readonly string[]
 }
 
 export type RunOptions = {
@@ -28,6 +30,7 @@ const SLOW_SUITE_MS_MAX = 90 * 60_000
 const EXIT_GRACE_MS = 10_000
 const LEFT_POLL_MS = 100
 const LEFT_POLLS_MAX = 20
+const FAILURE_LINES_MAX = 100
 
 /** Runs a suite to its end. A suite that dies, hangs, runs nothing or leaves processes behind counts one failure for each. */
 export async function runSuite(suite: FoundSuite, options: RunOptions): Promise<SuiteResult> {
@@ -43,10 +46,16 @@ export async function runSuite(suite: FoundSuite, options: RunOptions): Promise<
   if (left.length > 0) complaints.push(`left processes running: ${left.join(', ')}`)
   endGroup(child, 'SIGKILL')
   const counts = { ...seen.counts, failed: seen.counts.failed + complaints.length }
-  return { name: suite.name, counts, tookMs: Date.now() - startedAtMs, complaints }
+  return { name: suite.name, counts, tookMs: Date.now() - startedAtMs, complaints, failures: seen.failures }
 }
 
-type Seen = { counts: Counts; counted: boolean; code: number | null; late: 'hung' | 'lingered' | undefined }
+type Seen = {
+  counts: Counts
+  counted: boolean
+  code: number | null
+  late: 'hung' | 'lingered' | undefined
+  readonly failures: string[]
+}
 
 function start(suite: FoundSuite, { root, grep }: RunOptions): ChildProcess {
   // Tests start a thousand processes: each starts in half the time where its sources were stripped and compiled before.
@@ -63,7 +72,7 @@ function start(suite: FoundSuite, { root, grep }: RunOptions): ChildProcess {
 }
 
 async function follow(child: ChildProcess, msMax: number, say: (line: string) => void): Promise<Seen> {
-  const seen: Seen = { counts: NONE, counted: false, code: null, late: undefined }
+  const seen: Seen = { counts: NONE, counted: false, code: null, late: undefined, failures: [] }
   const end = (late: 'hung' | 'lingered') => () => {
     seen.late = late
     endGroup(child, 'SIGKILL')
@@ -72,6 +81,9 @@ async function follow(child: ChildProcess, msMax: number, say: (line: string) =>
   readLines(child, (line) => {
     say(line)
     const count = readCount(line)
+    // Reports tell of the failed tests behind their number.
+    if (count?.kind === 'failed' || seen.counts.failed > 0) seen.failures.push(line)
+    seen.failures.splice(FAILURE_LINES_MAX)
     if (count === undefined) return
     seen.counts = { ...seen.counts, [count.kind]: count.tests }
     if (seen.counted) return

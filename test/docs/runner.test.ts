@@ -39,6 +39,16 @@ describe('the test runner', function () {
     expect(runIn(tree)).to.deep.equal({ code: 1, last: '2 passed, 1 failed' })
   })
 
+  it('says at the end what failed, as the report of the suite does', () => {
+    plant(tree, 'test/unit/b.test.ts', FAILS)
+    plant(tree, 'test/vectors/a.test.ts', PASSES)
+    const { stdout } = spawnSync(process.execPath, ['scripts/test/main.ts'], { cwd: tree, encoding: 'utf8' })
+    const [report = '', end = ''] = stdout.split('\n== what failed in unit\n')
+    for (const part of [report, end]) expect(part).to.match(/1 failing[\s\S]*breaks[\s\S]*Error: no/)
+    expect(report).to.include('== vectors')
+    expect(stdout).to.not.include('what failed in vectors')
+  })
+
   it('counts skipped tests apart', () => {
     plant(tree, 'test/unit/a.test.ts', PASSES.replace("it('holds too', () => {})", "it('waits')"))
     expect(runIn(tree)).to.deep.equal({ code: 0, last: '1 passed, 0 failed, 1 skipped' })
