@@ -12,7 +12,7 @@ import { signerKeyContext } from '../../enclave/protocol/signer-configuration.ts
 import { SIGNER_METHODS } from '../../enclave/protocol/signer-methods.ts'
 import { signerConfigurationOf } from '../../enclave/protocol/signer-terms.ts'
 import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
-import { readProvision, withProvisionOptions } from '../../scripts/cli/provision-options.ts'
+import { readProvision, withProvisionOptions } from '../../scripts/cli/provision/options.ts'
 import type { Attempt } from '../../scripts/kms/canary.ts'
 import { writeBlob } from '../stand-ins/kms/blob.ts'
 import { issueServer } from '../stand-ins/kms/certificates.ts'

@@ -1,11 +1,11 @@
 /** What the anchor on chain says of the enclave that a document vouches for. Reads only, from whichever endpoint is named. */
 import { createPublicClient, http } from 'viem'
-import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
-import type { ExpectedUserData } from '../../enclave/protocol/attestation/binding.ts'
-import type { UserData } from '../../enclave/protocol/attestation/user-data.ts'
-import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
-import { type Address, type Hash, isHash, toAddress, ZERO_ADDRESS } from '../../enclave/protocol/ids.ts'
-import { fetchWithin } from '../../host/endpoints.ts'
+import { ANCHOR_ABI } from '../../../enclave/protocol/anchor-abi.ts'
+import type { ExpectedUserData } from '../../../enclave/protocol/attestation/binding.ts'
+import type { UserData } from '../../../enclave/protocol/attestation/user-data.ts'
+import { CodedError, refuse } from '../../../enclave/protocol/errors.ts'
+import { type Address, type Hash, isHash, toAddress, ZERO_ADDRESS } from '../../../enclave/protocol/ids.ts'
+import { fetchWithin } from '../../../host/endpoints.ts'
 
 const RPC_TIMEOUT_MS = 30_000
 const RPC_ATTEMPTS_MAX = 3

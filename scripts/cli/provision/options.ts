@@ -4,12 +4,12 @@
  */
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import { isChecksummed } from '../../enclave/protocol/checksum.ts'
-import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
-import { type Address, toAddress, ZERO_ADDRESS } from '../../enclave/protocol/ids.ts'
-import { formatEther, parseEther, sameEther } from '../../enclave/protocol/money.ts'
-import { parseEnclaveEndpoint } from '../../host/enclave-endpoint.ts'
-import { requireKeyArn } from '../kms/arn.ts'
+import { isChecksummed } from '../../../enclave/protocol/checksum.ts'
+import { CodedError, refuse } from '../../../enclave/protocol/errors.ts'
+import { type Address, toAddress, ZERO_ADDRESS } from '../../../enclave/protocol/ids.ts'
+import { formatEther, parseEther, sameEther } from '../../../enclave/protocol/money.ts'
+import { parseEnclaveEndpoint } from '../../../host/enclave-endpoint.ts'
+import { requireKeyArn } from '../../kms/arn.ts'
 
 export const PROXY_PORT_DEFAULT = 8_000
 export const ALLOWED_RECIPIENTS_MAX = 1_024

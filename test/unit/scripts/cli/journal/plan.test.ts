@@ -1,9 +1,9 @@
 import { expect } from 'chai'
-import { nextJournalHead } from '../../../../enclave/core/journal.ts'
-import { isCoded } from '../../../../enclave/protocol/errors.ts'
-import { fromHex, type Hash, toHash, ZERO_HASH } from '../../../../enclave/protocol/ids.ts'
-import { type FileFacts, newComparison, type Past } from '../../../../scripts/cli/journal-past.ts'
-import { planPadding } from '../../../../scripts/cli/journal-plan.ts'
+import { nextJournalHead } from '../../../../../enclave/core/journal.ts'
+import { isCoded } from '../../../../../enclave/protocol/errors.ts'
+import { fromHex, type Hash, toHash, ZERO_HASH } from '../../../../../enclave/protocol/ids.ts'
+import { type FileFacts, newComparison, type Past } from '../../../../../scripts/cli/journal/past.ts'
+import { planPadding } from '../../../../../scripts/cli/journal/plan.ts'
 
 const hashOf = (number: number) => `0x${number.toString(16).padStart(64, '0')}` as Hash
 const hashesOf = (from: number, count: number) => Array.from({ length: count }, (_, at) => hashOf(from + at))

@@ -1,27 +1,19 @@
 /** `anchorhold attest`: is this a genuine document of the enclave that I mean? Trusts neither host nor api. */
-import type { ExpectedBinding } from '../../enclave/protocol/attestation/binding.ts'
-import { UNCHECKED } from '../../enclave/protocol/attestation/binding.ts'
-import { readCertificate } from '../../enclave/protocol/attestation/certificate.ts'
-import { readEnvelope } from '../../enclave/protocol/attestation/envelope.ts'
-import type { Expectation, Verified } from '../../enclave/protocol/attestation/expectation.ts'
-import { readPayload } from '../../enclave/protocol/attestation/payload.ts'
-import { attestationDigestOf, decodeUserData } from '../../enclave/protocol/attestation/user-data.ts'
-import { verifyAttestation } from '../../enclave/protocol/attestation/verify.ts'
-import { type CodedError, isCoded, refuse } from '../../enclave/protocol/errors.ts'
-import { type Address, toAddress, toHex } from '../../enclave/protocol/ids.ts'
-import { verifyInclusion } from '../../enclave/protocol/log-tree.ts'
-import { type Answer, EXIT_FAILED, EXIT_OK, type Terminal, tableOf } from './answer.ts'
-import { type AnchorPlace, demandOpened, readNow } from './attest-chain.ts'
-import { type CheckRow, passedRows, refusedRows } from './attest-rows.ts'
-import {
-  bytesOf,
-  documentOf,
-  type Found,
-  findDocument,
-  readBinding,
-  readMeasurements,
-  readRevoked,
-} from './attest-sources.ts'
+import type { ExpectedBinding } from '../../../enclave/protocol/attestation/binding.ts'
+import { UNCHECKED } from '../../../enclave/protocol/attestation/binding.ts'
+import { readCertificate } from '../../../enclave/protocol/attestation/certificate.ts'
+import { readEnvelope } from '../../../enclave/protocol/attestation/envelope.ts'
+import type { Expectation, Verified } from '../../../enclave/protocol/attestation/expectation.ts'
+import { readPayload } from '../../../enclave/protocol/attestation/payload.ts'
+import { attestationDigestOf, decodeUserData } from '../../../enclave/protocol/attestation/user-data.ts'
+import { verifyAttestation } from '../../../enclave/protocol/attestation/verify.ts'
+import { type CodedError, isCoded, refuse } from '../../../enclave/protocol/errors.ts'
+import { type Address, toAddress, toHex } from '../../../enclave/protocol/ids.ts'
+import { verifyInclusion } from '../../../enclave/protocol/log-tree.ts'
+import { type Answer, EXIT_FAILED, EXIT_OK, type Terminal, tableOf } from '../answer.ts'
+import { type AnchorPlace, demandOpened, readNow } from './chain.ts'
+import { type CheckRow, passedRows, refusedRows } from './rows.ts'
+import { bytesOf, documentOf, type Found, findDocument, readBinding, readMeasurements, readRevoked } from './sources.ts'
 
 export type VerifyWords = {
   readonly document?: string

@@ -5,17 +5,17 @@
  */
 import { chmod, readFile, stat } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
-import { toHash } from '../../enclave/protocol/ids.ts'
-import { utf8 } from '../../enclave/protocol/words.ts'
-import type { Context } from '../../host/context.ts'
-import { appendLines, writeDurably } from '../../host/durable-file.ts'
-import { LineSplitter } from '../../host/line-splitter.ts'
-import { type Answer, EXIT_FAILED, EXIT_OK, tableOf } from './answer.ts'
-import { answering, type Run, type Typed } from './command.ts'
-import { recordCommand } from './context.ts'
-import { type FileFacts, type Past, readFacts, readPast } from './journal-past.ts'
-import { type Padding, planPadding } from './journal-plan.ts'
+import { CodedError, refuse } from '../../../enclave/protocol/errors.ts'
+import { toHash } from '../../../enclave/protocol/ids.ts'
+import { utf8 } from '../../../enclave/protocol/words.ts'
+import type { Context } from '../../../host/context.ts'
+import { appendLines, writeDurably } from '../../../host/durable-file.ts'
+import { LineSplitter } from '../../../host/line-splitter.ts'
+import { type Answer, EXIT_FAILED, EXIT_OK, tableOf } from '../answer.ts'
+import { answering, type Run, type Typed } from '../command.ts'
+import { recordCommand } from '../context.ts'
+import { type FileFacts, type Past, readFacts, readPast } from './past.ts'
+import { type Padding, planPadding } from './plan.ts'
 
 const LINES_PER_WRITE = 10_000
 /** A file with lines that were never read is written anew, out of memory. */

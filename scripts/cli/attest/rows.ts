@@ -1,7 +1,7 @@
 /** One row for each thing that a verifier looks at, in the order in which it does: passed, failed, not asked, not reached. */
-import { BOUND_FIELDS, UNCHECKED } from '../../enclave/protocol/attestation/binding.ts'
-import type { Expectation, Verified } from '../../enclave/protocol/attestation/expectation.ts'
-import type { CodedError, ErrorCode } from '../../enclave/protocol/errors.ts'
+import { BOUND_FIELDS, UNCHECKED } from '../../../enclave/protocol/attestation/binding.ts'
+import type { Expectation, Verified } from '../../../enclave/protocol/attestation/expectation.ts'
+import type { CodedError, ErrorCode } from '../../../enclave/protocol/errors.ts'
 
 export type RowVerdict = 'ok' | 'FAIL' | 'not checked' | 'not reached'
 export type CheckRow = { readonly name: string; readonly verdict: RowVerdict; readonly detail: string }

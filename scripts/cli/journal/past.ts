@@ -5,14 +5,14 @@
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { decodeEntry, type Entry } from '../../enclave/protocol/entry.ts'
-import { CodedError } from '../../enclave/protocol/errors.ts'
-import { fromHex, type Hash, toHash, ZERO_HASH } from '../../enclave/protocol/ids.ts'
-import type { Context } from '../../host/context.ts'
-import { isMissing } from '../../host/durable-file.ts'
-import { EntryReader } from '../../host/entry-reader.ts'
-import { LineSplitter } from '../../host/line-splitter.ts'
-import { readPublished } from '../../host/published-entries.ts'
+import { decodeEntry, type Entry } from '../../../enclave/protocol/entry.ts'
+import { CodedError } from '../../../enclave/protocol/errors.ts'
+import { fromHex, type Hash, toHash, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
+import type { Context } from '../../../host/context.ts'
+import { isMissing } from '../../../host/durable-file.ts'
+import { EntryReader } from '../../../host/entry-reader.ts'
+import { LineSplitter } from '../../../host/line-splitter.ts'
+import { readPublished } from '../../../host/published-entries.ts'
 
 export type Past = {
   /** The ledger's cursor: lines consumed, and the head that they lead to. */

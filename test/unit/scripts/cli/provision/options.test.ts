@@ -1,14 +1,14 @@
 import { expect } from 'chai'
 import { Command } from 'commander'
-import { CodedError, isCoded } from '../../../../enclave/protocol/errors.ts'
-import { SIGNER_METHODS } from '../../../../enclave/protocol/signer-methods.ts'
+import { CodedError, isCoded } from '../../../../../enclave/protocol/errors.ts'
+import { SIGNER_METHODS } from '../../../../../enclave/protocol/signer-methods.ts'
 import {
   ALLOWED_RECIPIENTS_MAX,
   type ProvisionFlags,
   type ProvisionOptions,
   readProvision,
   withProvisionOptions,
-} from '../../../../scripts/cli/provision-options.ts'
+} from '../../../../../scripts/cli/provision/options.ts'
 
 const KEY_ARN = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab'
 const BROKER = `0x${'b2'.repeat(20)}`

@@ -1,14 +1,14 @@
 /** `anchorhold provision --role signer`: the one key of a signer, drawn inside or brought by its owner, and what it signs for. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
-import type { HostConfig } from '../../host/config.ts'
-import { readIfThere, writeDurably } from '../../host/durable-file.ts'
-import { credentialsLent } from '../../host/key-release.ts'
-import { openSignerClient, type SignerClient } from '../../host/signer-client.ts'
-import { decoded } from '../kms/ciphertext.ts'
-import type { Answer } from './answer.ts'
-import type { ProvisionOptions } from './provision-options.ts'
+import { CodedError, refuse } from '../../../enclave/protocol/errors.ts'
+import type { HostConfig } from '../../../host/config.ts'
+import { readIfThere, writeDurably } from '../../../host/durable-file.ts'
+import { credentialsLent } from '../../../host/key-release.ts'
+import { openSignerClient, type SignerClient } from '../../../host/signer-client.ts'
+import { decoded } from '../../kms/ciphertext.ts'
+import type { Answer } from '../answer.ts'
+import type { ProvisionOptions } from './options.ts'
 
 type SignerOptions = Extract<ProvisionOptions, { readonly role: 'signer' }>
 const CIPHERTEXT_BYTES_MAX = 65_536

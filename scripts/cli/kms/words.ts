@@ -1,6 +1,6 @@
 /** The words of `anchorhold kms`. Thin: options in, one answer out. */
 import type { Command } from 'commander'
-import { type Run, show, withJson } from './command.ts'
+import { type Run, show, withJson } from '../command.ts'
 import {
   type CanaryWords,
   canaryAnswer,

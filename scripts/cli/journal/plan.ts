@@ -1,6 +1,6 @@
 /** Where fillers go, from the facts alone. */
-import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
-import type { FileFacts, Past } from './journal-past.ts'
+import { CodedError, refuse } from '../../../enclave/protocol/errors.ts'
+import type { FileFacts, Past } from './past.ts'
 
 /** `count` fillers, of which the first stands at line `from`. */
 export type Padding = {

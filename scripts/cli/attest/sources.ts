@@ -8,17 +8,17 @@ import {
   type ExpectedBinding,
   type ExpectedUserData,
   UNCHECKED,
-} from '../../enclave/protocol/attestation/binding.ts'
-import type { RevokedCertificate } from '../../enclave/protocol/attestation/chain.ts'
-import { DOCUMENT_BYTES_MAX } from '../../enclave/protocol/attestation/envelope.ts'
-import { type Measurement, parseMeasurements } from '../../enclave/protocol/attestation/measurements.ts'
-import { CodedError, quote, refuse } from '../../enclave/protocol/errors.ts'
-import { fromHexOr, type Hash, toAddress, toHash, toHex } from '../../enclave/protocol/ids.ts'
-import { leafHash } from '../../enclave/protocol/log-tree.ts'
-import { type JsonValue, parseStrictJson } from '../../enclave/protocol/strict-json.ts'
-import { fetchWithin } from '../../host/endpoints.ts'
-import { decoded } from '../kms/ciphertext.ts'
-import type { Terminal } from './answer.ts'
+} from '../../../enclave/protocol/attestation/binding.ts'
+import type { RevokedCertificate } from '../../../enclave/protocol/attestation/chain.ts'
+import { DOCUMENT_BYTES_MAX } from '../../../enclave/protocol/attestation/envelope.ts'
+import { type Measurement, parseMeasurements } from '../../../enclave/protocol/attestation/measurements.ts'
+import { CodedError, quote, refuse } from '../../../enclave/protocol/errors.ts'
+import { fromHexOr, type Hash, toAddress, toHash, toHex } from '../../../enclave/protocol/ids.ts'
+import { leafHash } from '../../../enclave/protocol/log-tree.ts'
+import { type JsonValue, parseStrictJson } from '../../../enclave/protocol/strict-json.ts'
+import { fetchWithin } from '../../../host/endpoints.ts'
+import { decoded } from '../../kms/ciphertext.ts'
+import type { Terminal } from '../answer.ts'
 
 export const BINDING_FORMAT = 'anchorhold-binding/1'
 export const REVOKED_FORMAT = 'anchorhold-revoked/1'

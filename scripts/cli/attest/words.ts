@@ -1,7 +1,7 @@
 /** The words of `anchorhold attest`. */
 import { type Command, InvalidArgumentError } from 'commander'
+import { type Flags, type Run, show, withJson } from '../command.ts'
 import { showAnswer, type VerifyWords, verifyAnswer } from './attest.ts'
-import { type Flags, type Run, show, withJson } from './command.ts'
 
 const AGE_SECONDS = 300
 const SKEW_SECONDS = 30

@@ -1,15 +1,15 @@
 /** What a new ledger begins with: genesis.json and enclave.json of a data folder, out of a policy and a roster. */
 import { existsSync, readFileSync } from 'node:fs'
-import { ANCHOR_ABI } from '../../enclave/protocol/anchor-abi.ts'
-import { genesisHash, type KeyReleaseTerms, parseConfiguration } from '../../enclave/protocol/configuration.ts'
-import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
-import { type Address, toAddress, ZERO_HASH } from '../../enclave/protocol/ids.ts'
-import { parsePolicy } from '../../enclave/protocol/policy.ts'
-import { parseStrictJson } from '../../enclave/protocol/strict-json.ts'
-import type { HostConfig } from '../../host/config.ts'
-import { writeDurably } from '../../host/durable-file.ts'
-import { openEndpoints } from '../../host/endpoints.ts'
-import { readRoster } from '../start/roster-file.ts'
+import { ANCHOR_ABI } from '../../../enclave/protocol/anchor-abi.ts'
+import { genesisHash, type KeyReleaseTerms, parseConfiguration } from '../../../enclave/protocol/configuration.ts'
+import { CodedError, refuse } from '../../../enclave/protocol/errors.ts'
+import { type Address, toAddress, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
+import { parsePolicy } from '../../../enclave/protocol/policy.ts'
+import { parseStrictJson } from '../../../enclave/protocol/strict-json.ts'
+import type { HostConfig } from '../../../host/config.ts'
+import { writeDurably } from '../../../host/durable-file.ts'
+import { openEndpoints } from '../../../host/endpoints.ts'
+import { readRoster } from '../../start/roster-file.ts'
 
 export type LedgerFiles = {
   readonly policy: string
