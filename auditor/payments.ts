@@ -14,14 +14,15 @@ export function isPaid(bitmap: bigint, position: number): boolean {
   return (bitmap >> BigInt(position)) % 2n === 1n
 }
 
-/** Judges every settlement, and names tickets of the authority that were redeemed anywhere else. */
-export function judgePayments(judge: Judge, settlements: readonly Settlement[]): void {
+/** Judges every settlement. Gives the broker's events that their calls made: any other ticket of ours is a stray. */
+export function judgePayments(judge: Judge, settlements: readonly Settlement[]): ReadonlySet<BrokerEvent> {
   for (const settlement of settlements) judgeCall(judge, settlement)
-  const byTransaction = Map.groupBy(settlements, ({ event }) => event.transaction)
   const events = Map.groupBy(judge.facts.brokerEvents, ({ transaction }) => transaction)
-  for (const [transaction, group] of byTransaction) {
-    judgeTickets(judge, transaction, group, events.get(transaction) ?? [])
-  }
+  const eventsOf = ({ transaction }: Settled): readonly BrokerEvent[] => events.get(transaction) ?? []
+  const made = settlements.flatMap((settlement) => judgeTickets(judge, settlement, eventsOf(settlement.event)))
+  for (const [transaction, [first]] of Map.groupBy(settlements, ({ event }) => event.transaction))
+    flagLoneMoves(judge, transaction, first === undefined ? [] : eventsOf(first.event))
+  return new Set(made)
 }
 
 function judgeCall(judge: Judge, settlement: Settlement): void {
@@ -87,33 +88,50 @@ function noteUnpaid(judge: Judge, { event, payouts }: Settlement, skip: bigint):
   }
 }
 
-/** In this very transaction, the broker moves the whole amount of each paid ticket to its recipient, once, and nothing else of ours. */
+/**
+ * Within the call, the broker moves the whole amount of each paid ticket to its recipient, once, and nothing else of
+ * ours. Gives the broker's events of the call: from its first ticket to its settlement, where no foreign code redeems
+ * any. Whoever relays the call may do so before and after it, in the same transaction, with strays and his own money.
+ */
 function judgeTickets(
   judge: Judge,
-  transaction: Hash,
-  group: readonly Settlement[],
+  { event, payouts, authority }: Settlement,
   events: readonly BrokerEvent[],
-): void {
-  const redeemed = events.filter(({ kind }) => kind === 'redeemed')
-  const expected = new Set<bigint>()
-  for (const { event, payouts, authority } of group) {
-    for (const [position, payout] of payouts.entries()) {
-      if (payout.kind !== 'ticket' || !isPaid(event.bitmap, position)) continue
-      expected.add(BigInt(payout.payoutId))
-      judgeTicket(judge, event, payout, authority, events)
-    }
+): readonly BrokerEvent[] {
+  const paid = payouts.filter(({ kind }, position) => kind === 'ticket' && isPaid(event.bitmap, position))
+  const before = events.filter(({ logIndex }) => logIndex < event.logIndex)
+  const found = findTickets(paid, before)
+  for (const payout of paid) judgeTicket(judge, event, payout, authority, before, found)
+  const made = before.slice(startOf(before, found))
+  for (const { payoutId } of made) {
+    if (payoutId === null || found.has(payoutId)) continue
+    const where = { entry: null, subject: `payout ${payoutId} in ${event.transaction}` }
+    flag(judge.findings, 'PAYMENT_EXTRA', where, 'no ticket', 'a redeemed one')
   }
-  for (const { payoutId } of redeemed) {
-    if (payoutId === null || expected.has(payoutId)) continue
-    flag(
-      judge.findings,
-      'PAYMENT_EXTRA',
-      { entry: null, subject: `payout ${payoutId} in ${transaction}` },
-      'no ticket',
-      'a redeemed one',
-    )
+  for (const payout of paid) {
+    const times = made.filter(({ payoutId }) => payoutId === BigInt(payout.payoutId)).length
+    if (times > 1) flag(judge.findings, 'PAYMENT_DOUBLED', at(event, payout), 'one redeemed ticket', times)
   }
-  flagLoneMoves(judge, transaction, events)
+  return made
+}
+
+/** By payoutId, the place of its ticket. Looked for from the end, in order: strays with numbers of ours come before. */
+function findTickets(paid: readonly Payout[], events: readonly BrokerEvent[]): ReadonlyMap<bigint, number> {
+  const found = new Map<bigint, number>()
+  let end = events.length
+  for (const { payoutId } of paid.toReversed()) {
+    const index = events.findLastIndex((event, index) => index < end && event.payoutId === BigInt(payoutId))
+    if (index === -1) continue
+    found.set(BigInt(payoutId), index)
+    end = index
+  }
+  return found
+}
+
+/** Where the call's events begin: at the move of its first ticket. */
+function startOf(events: readonly BrokerEvent[], found: ReadonlyMap<bigint, number>): number {
+  const first = Math.min(events.length, ...found.values())
+  return found.size > 0 && events[first - 1]?.kind === 'moved' ? first - 1 : first
 }
 
 /** The broker tells each move right before the ticket that it was for. */
@@ -131,12 +149,11 @@ function judgeTicket(
   payout: Payout,
   authority: Address,
   events: readonly BrokerEvent[],
+  found: ReadonlyMap<bigint, number>,
 ): void {
-  const own = events.flatMap((one, index) => (one.payoutId === BigInt(payout.payoutId) ? [index] : []))
-  const [index] = own
+  const index = found.get(BigInt(payout.payoutId))
   if (index === undefined)
     return flag(judge.findings, 'PAYMENT_MISSING', at(event, payout), describe(payout), 'no redeemed ticket')
-  if (own.length > 1) flag(judge.findings, 'PAYMENT_DOUBLED', at(event, payout), 'one redeemed ticket', own.length)
   // The amount moved stands in the event before; `faceValue` is only nominal, and a burnt ticket moves nothing.
   const moved = events[index - 1]
   const redeemed = events[index] as BrokerEvent
@@ -148,9 +165,10 @@ function judgeTicket(
 }
 
 /** Tickets redeemed where the anchor was not at work: a donated deposit paid them, not the treasury. */
-export function noteStrays(judge: Judge, transactions: ReadonlySet<Hash>): void {
-  for (const { kind, transaction, payoutId, amountWei } of judge.facts.brokerEvents) {
-    if (kind !== 'redeemed' || transactions.has(transaction)) continue
+export function noteStrays(judge: Judge, made: ReadonlySet<BrokerEvent>, unjudged: ReadonlySet<Hash>): void {
+  for (const event of judge.facts.brokerEvents) {
+    const { kind, transaction, payoutId, amountWei } = event
+    if (kind !== 'redeemed' || made.has(event) || unjudged.has(transaction)) continue
     judge.notices.push({
       code: 'STRAY_TICKET',
       subject: `nonce ${payoutId}`,

@@ -49,11 +49,8 @@ export function reconcile(input: ReconcileInput): Reconciled {
   judgeMissing(judge)
   judgeSessions(judge)
   judgeAuthority(judge)
-  judgePayments(
-    judge,
-    settlements.filter(({ event }) => event.sequence > input.since),
-  )
-  noteStrays(judge, new Set(eventsOf(judge, 'committed').map(({ transaction }) => transaction)))
+  const judged = settlements.filter(({ event }) => event.sequence > input.since)
+  noteStrays(judge, judgePayments(judge, judged), unjudgedOf(input.facts, judged))
   const treasury = judgeTreasury(judge, settlements)
   return { findings: judge.findings, notices: judge.notices, treasury }
 }
@@ -301,6 +298,13 @@ function authoritiesOf(facts: ChainFacts): ReadonlyMap<Committed, Address> {
     if (event.kind === 'committed') known.set(event, authority)
   }
   return known
+}
+
+/** Transactions that paid and are not looked at: earlier than asked for, later, or not in the log yet. */
+function unjudgedOf({ events }: ChainFacts, judged: readonly Settlement[]): ReadonlySet<Hash> {
+  const known = new Set<Settled>(judged.map(({ event }) => event))
+  const others = events.filter((event) => event.kind === 'settled' && !known.has(event))
+  return new Set(others.map(({ transaction }) => transaction))
 }
 
 type EventOf<K> = Extract<ChainFacts['events'][number], { kind: K }>

@@ -11,7 +11,7 @@ import { headerHash } from '../../enclave/protocol/header.ts'
 import { type Address, fromHex, type Hash, toHash, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import type { Wei } from '../../enclave/protocol/money.ts'
 import { checkpointText, logOrigin, signNote, verifierKeyOf } from '../../enclave/protocol/note.ts'
-import { packPayouts, payoutsHash, payoutTicket, ticketHash } from '../../enclave/protocol/ticket.ts'
+import { packPayouts, payoutsHash, payoutTicket, type TicketRound, ticketHash } from '../../enclave/protocol/ticket.ts'
 import {
   encodeEntryBundle,
   fullTiles,
@@ -40,6 +40,9 @@ const LOG_KEY = createPrivateKey({
 const LOG_PUBLIC_KEY = new Uint8Array(createPublicKey(LOG_KEY).export({ format: 'der', type: 'spki' }).subarray(-32))
 
 export const TRANSCODERS = [0, 1, 2].map((index) => keyOf(`transcoder ${index}`).address.toLowerCase() as Address)
+
+/** Brings a call to the anchor, on whatever way. */
+type Send = (data: Hex) => Promise<void>
 
 export class Stage {
   readonly url: string
@@ -104,20 +107,20 @@ export class Stage {
   }
 
   /** A commit without payouts, landed and settled. */
-  async bare(): Promise<void> {
+  async bare(send: Send = (data) => this.#send(data)): Promise<void> {
     this.log.bare()
     const { commit, sig } = await this.#commit(ZERO_HASH)
-    await this.#send(encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'commit', args: [commit, sig] }))
+    await send(encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'commit', args: [commit, sig] }))
     this.log.settle(null)
   }
 
   /** Pays what is due but the positions of `skip`. */
-  async pay(skip = 0n): Promise<void> {
+  async pay(skip = 0n, send: Send = (data) => this.#send(data)): Promise<void> {
     this.log.pay()
     const packed = await this.#pack()
     const { commit, sig } = await this.#commit(payoutsHash(packed, skip))
     const args = [commit, viemHex(packed), skip, sig] as const
-    await this.#send(encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'commitAndPay', args }))
+    await send(encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'commitAndPay', args }))
     const count = this.log.state.unlanded?.payouts.length ?? 0
     this.log.settle((2n ** BigInt(count) - 1n) & ~skip)
   }
@@ -149,8 +152,7 @@ export class Stage {
 
   async #pack(): Promise<Uint8Array> {
     const payouts = this.log.state.unlanded?.payouts ?? []
-    const number = Number(await this.#world('currentRound', []))
-    const round = { number, hash: (await this.#world('blockHashForRound', [BigInt(number)])) as Hash }
+    const round = await this.round()
     const lower = (address: Hex): Address => address.toLowerCase() as Address
     const tickets = []
     for (const { payoutId, recipient, wei: amountWei } of payouts) {
@@ -167,6 +169,11 @@ export class Stage {
       tickets.push({ recipient, amountWei, signature64: hexToBytes(compactOf(full)) })
     }
     return packPayouts({ round, firstPayoutId: payouts[0]?.payoutId ?? 0, tickets, transfers: [] })
+  }
+
+  async round(): Promise<TicketRound> {
+    const number = Number(await this.#world('currentRound', []))
+    return { number, hash: (await this.#world('blockHashForRound', [BigInt(number)])) as Hash }
   }
 
   async #world(functionName: 'currentRound' | 'blockHashForRound', args: readonly bigint[]): Promise<unknown> {
