@@ -106,7 +106,7 @@ describe('the test runner', function () {
 
   it('ends the running suites and starts no other when it is told to stop', async () => {
     const waits = "describe('a', () => { it('waits', (done) => { setTimeout(done, 9_000) }) })"
-    const suites = ['unit', 'vectors', 'model', 'faults']
+    const suites = ['unit', 'vectors', 'faults', 'model']
     for (const [at, name] of suites.entries()) plant(tree, `test/${name}/a.test.ts`, waits.replace("'a'", `'${at}'`))
     const runner = spawn(process.execPath, ['scripts/test/main.ts'], { cwd: tree, stdio: ['ignore', 'pipe', 'ignore'] })
     const lines = await linesUntilStopped(runner)

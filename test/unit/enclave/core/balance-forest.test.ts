@@ -21,7 +21,7 @@ import { concatBytes } from '../../../../enclave/protocol/words.ts'
 import { installFastHashes } from '../../../../enclave/shell/fast-hashes.ts'
 import vectors from '../../../vectors/tree.json' with { type: 'json' }
 
-const SIZE_MAX = 300
+const SIZE_MAX = 140
 
 /** Some 32 bytes that differ for each number. */
 function aLeaf(number: number): Uint8Array {
