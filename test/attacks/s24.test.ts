@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 import { aLine } from '../builders/boot.ts'
 import { useStage } from './use-stage.ts'
 
-const BATCHES = 300
+const BATCHES = 200
 const LINES = 1_000
 /** Of V8, for the enclave's process: it fits what a small ledger needs, and not a note of 60 bytes on each of the lines. */
 const HEAP_MIB = 48
