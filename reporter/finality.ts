@@ -3,8 +3,9 @@
  * it. One session has one log, so everything up to that place is in it. A receipt of a session that committed no further
  * is shown by inclusion in the public log instead, against the root of a final commit [A23].
  */
-import { createPublicClient, http, type PublicClient } from 'viem'
+import type { PublicClient } from 'viem'
 import { ANCHOR_ABI } from '../enclave/protocol/anchor-abi.ts'
+import { refuse } from '../enclave/protocol/errors.ts'
 import { receiptStruct } from '../enclave/protocol/header.ts'
 import { type Address, fromHex, type Hash, type Hex } from '../enclave/protocol/ids.ts'
 import { inclusionProof, verifyInclusion } from '../enclave/protocol/log-tree.ts'
@@ -25,25 +26,33 @@ export type ChainWord = {
 
 export type Finality = 'finalized' | { readonly depthBlocks: number }
 
+/** What of a client is used. */
+export type Rpc = Pick<PublicClient, 'getBlock' | 'getBlockNumber' | 'getContractEvents'>
+/**
+ * Puts one question to one endpoint, from start to end: two of them may differ in what is final. The caller brings it,
+ * with its endpoints, its timeouts and what it does about one that fails.
+ */
+export type Ask = <T>(question: (rpc: Rpc) => Promise<T>) => Promise<T>
+
 const WINDOW_BLOCKS = 10_000n
 const WINDOWS_MAX = 10_000
-const RPC_TIMEOUT_MS = 10_000
+/** Of one question: an endpoint may name any height, and take its time over each window below it. */
+const SEARCH_MS_MAX = 300_000
 
-/** Asks an endpoint that the reporter chooses: nobody else's word for what is final. No event is older than `fromBlock`. */
-export function openChainWord(url: string, anchor: Address, finality: Finality, fromBlock = 0): ChainWord {
-  const rpc = createPublicClient({ transport: http(url, { timeout: RPC_TIMEOUT_MS }) })
+/** Asks endpoints that the reporter chooses: nobody else's word for what is final. No event is older than `fromBlock`. */
+export function openChainWord(ask: Ask, anchor: Address, finality: Finality, fromBlock = 0): ChainWord {
   const span: Span = { finality, oldest: BigInt(fromBlock) }
   return {
     sessionOf: async (epoch) => {
       const args = { epoch }
       const query = { address: anchor, abi: ANCHOR_ABI, eventName: 'SessionOpened', args, strict: true } as const
-      const found = await lastEvent(rpc, span, (window) => rpc.getContractEvents({ ...query, ...window }))
+      const found = await ask((rpc) => lastEvent(rpc, span, (window) => rpc.getContractEvents({ ...query, ...window })))
       return found?.args.session.toLowerCase() as Address | undefined
     },
     newestCommit: async (epoch) => {
       const args = epoch === undefined ? {} : { epoch }
       const query = { address: anchor, abi: ANCHOR_ABI, eventName: 'Committed', args, strict: true } as const
-      const found = await lastEvent(rpc, span, (window) => rpc.getContractEvents({ ...query, ...window }))
+      const found = await ask((rpc) => lastEvent(rpc, span, (window) => rpc.getContractEvents({ ...query, ...window })))
       if (found === undefined) return undefined
       const { epoch: of, logSize, logRoot } = found.args
       return { epoch: of, logSize: Number(logSize), logRoot: logRoot as Hash }
@@ -55,23 +64,28 @@ export function openChainWord(url: string, anchor: Address, finality: Finality, 
 type Span = { readonly finality: Finality; readonly oldest: bigint }
 type Window = { readonly fromBlock: bigint; readonly toBlock: bigint }
 
+/** Refuses RPC_FAILED where more windows than that hold none: "there is none" would be a guess. */
 async function lastEvent<T>(
-  rpc: PublicClient,
+  rpc: Rpc,
   { finality, oldest }: Span,
   look: (window: Window) => Promise<readonly T[]>,
 ): Promise<T | undefined> {
+  const deadline = AbortSignal.timeout(SEARCH_MS_MAX)
   let toBlock = await finalBlock(rpc, finality)
-  for (let windows = 0; windows < WINDOWS_MAX && toBlock >= oldest; windows++) {
+  for (let windows = 0; windows < WINDOWS_MAX; windows++) {
+    if (toBlock < oldest) return undefined
+    // Its error is that of an answer that did not come.
+    deadline.throwIfAborted()
     const start = toBlock - WINDOW_BLOCKS + 1n
     const fromBlock = start < oldest ? oldest : start
     const found = (await look({ fromBlock, toBlock })).at(-1)
     if (found !== undefined) return found
     toBlock = fromBlock - 1n
   }
-  return undefined
+  return refuse('RPC_FAILED', `events within ${WINDOWS_MAX} windows of ${WINDOW_BLOCKS} blocks`, 'none; name fromBlock')
 }
 
-async function finalBlock(rpc: PublicClient, finality: Finality): Promise<bigint> {
+async function finalBlock(rpc: Rpc, finality: Finality): Promise<bigint> {
   if (finality === 'finalized') return (await rpc.getBlock({ blockTag: 'finalized' })).number
   const newest = await rpc.getBlockNumber({ cacheTime: 0 })
   const depth = BigInt(finality.depthBlocks)

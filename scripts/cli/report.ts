@@ -3,12 +3,14 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
+import { CodedError, isCoded, refuse } from '../../enclave/protocol/errors.ts'
 import { type Address, toAddress } from '../../enclave/protocol/ids.ts'
 import { ledgerIdOf } from '../../enclave/protocol/typed-data.ts'
+import type { HostConfig } from '../../host/config.ts'
 import type { Context } from '../../host/context.ts'
+import { type Endpoints, openEndpoints, STRIKES_MAX } from '../../host/endpoints.ts'
 import { type CreditEvent, parseEventLine } from '../../reporter/event.ts'
-import { noteFinality, openChainWord } from '../../reporter/finality.ts'
+import { type ChainWord, noteFinality, openChainWord, type Rpc } from '../../reporter/finality.ts'
 import { type Key, readKey } from '../../reporter/key.ts'
 import type { Form } from '../../reporter/messages.ts'
 import { type Door, type Report, sendWaiting } from '../../reporter/reporter.ts'
@@ -129,9 +131,28 @@ export async function activeSession({ enclave }: Pick<Context, 'enclave'>): Prom
 }
 
 function settle({ config }: Context, store: ReporterStore): Promise<number> {
-  const { chainId, anchor, rpcUrls, finality, fromBlock, paths } = config
-  const chain = openChainWord(rpcUrls[0] ?? '', anchor, finality, fromBlock)
-  return noteFinality({ chainId, anchor }, store, chain, openTiles(paths.audit))
+  const { chainId, anchor, paths } = config
+  return noteFinality({ chainId, anchor }, store, chainWordOf(config), openTiles(paths.audit))
+}
+
+/** Of the host's own endpoints, by the host's own rules. Refuses RPC_FAILED and RPC_TIMEOUT when none of them answers. */
+export function chainWordOf({ rpcUrls, chainId, anchor, finality, fromBlock }: ChainSettings): ChainWord {
+  const endpoints = openEndpoints(rpcUrls, chainId)
+  return openChainWord((question) => askInTurn(endpoints, rpcUrls.length, question), anchor, finality, fromBlock)
+}
+
+type ChainSettings = Pick<HostConfig, 'rpcUrls' | 'chainId' | 'anchor' | 'finality' | 'fromBlock'>
+
+/** Stages ask again by themselves; a command runs once, so it asks until one that fails rests and the next is asked. */
+async function askInTurn<T>({ use }: Endpoints, count: number, question: (rpc: Rpc) => Promise<T>): Promise<T> {
+  for (let attempt = 1; attempt < STRIKES_MAX * count; attempt++) {
+    try {
+      return await use(question)
+    } catch (error) {
+      if (!isCoded(error)) throw error
+    }
+  }
+  return use(question)
 }
 
 function reportedAnswer(store: ReporterStore, report: Report, added: number, finalSeq: number): Answer {

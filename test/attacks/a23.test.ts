@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { join } from 'node:path'
+import { createPublicClient, http } from 'viem'
 import { type Hash, toHex } from '../../enclave/protocol/ids.ts'
 import { isFinal, openChainWord } from '../../reporter/finality.ts'
 import { openTiles } from '../../reporter/tiles.ts'
@@ -40,9 +41,10 @@ describe('A23: an acknowledgement of one clone, and the commit of another', () =
     await boot.confirm(commit.sequence, bitmap)
     const place = join(stage().folder, folder)
     await writeTiles(place, publishedEntries(boot, commit))
+    const rpc = createPublicClient({ transport: http(stage().node.url) })
     const ledger = { chainId: stage().deployment.chainId, anchor: stage().anchor }
     return (receipt: Awaited<ReturnType<typeof reported>> & { readonly leafHash: Hash }, fromBlock = 0) => {
-      const chain = openChainWord(stage().node.url, stage().anchor, { depthBlocks: 0 }, fromBlock)
+      const chain = openChainWord((question) => question(rpc), stage().anchor, { depthBlocks: 0 }, fromBlock)
       return isFinal(ledger, receipt, chain, openTiles(place))
     }
   }
