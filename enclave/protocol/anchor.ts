@@ -1,11 +1,9 @@
 /** The anchor's calls as calldata (protocol section 4). */
-import { decodeFunctionData } from 'viem/utils'
-import { ANCHOR_ABI } from './anchor-abi.ts'
 import { assert, assertNever, refuse } from './errors.ts'
 import { keccak256 } from './hash.ts'
 import { type Commit, commitWords, type Open, openWords, type Rotate, rotateWords } from './header.ts'
-import { type Address, fromHex, type Hex, toHex } from './ids.ts'
-import { concatBytes, uintWord, utf8, WORD_BYTES } from './words.ts'
+import { ADDRESS_BYTES, type Address, type Hash, toHash, toHex } from './ids.ts'
+import { bytesEqual, concatBytes, uintWord, utf8, WORD_BYTES } from './words.ts'
 
 export type AnchorCall =
   | { readonly kind: 'openSession'; readonly open: Open; readonly signature: Uint8Array }
@@ -75,60 +73,95 @@ function encodeCall(selector: Uint8Array, args: readonly Argument[]): Uint8Array
   return data
 }
 
-/** Refuses PAYOUTS_SYNTAX for calldata that is none of these calls. */
+/**
+ * Reads a call in the one encoding that `encodeAnchorCall` writes. Refuses PAYOUTS_SYNTAX for anything else: on a word
+ * wider than its type the contract reverts; tails elsewhere and bytes behind the end it takes, and two readers could
+ * then see two calls. So does a size from 2^53 on, which no log has.
+ */
 export function decodeAnchorCall(data: Uint8Array): AnchorCall {
-  const decoded = decodeOr(toHex(data))
-  switch (decoded?.functionName) {
+  const call = readCall(data)
+  if (call !== undefined && bytesEqual(encodeAnchorCall(call), data)) return call
+  const got = toHex(data.slice(0, SELECTOR_BYTES))
+  return refuse('PAYOUTS_SYNTAX', 'calldata of openSession, rotateAuthority, commit or commitAndPay', got)
+}
+
+const OPEN_WORDS = 4
+const COMMIT_WORDS = 8
+const U48_BITS = 48
+const SAFE_BITS = 53
+const SKIP_BITS = 128
+const KINDS = new Map(Object.entries(SELECTORS).map(([kind, selector]) => [toHex(selector) as string, kind]))
+
+/** What stands where each value has to stand, cut to the width of its type; what was cut shows in the call's own encoding. */
+function readCall(data: Uint8Array): AnchorCall | undefined {
+  const kind = KINDS.get(toHex(data.subarray(0, SELECTOR_BYTES)))
+  switch (kind) {
     case 'openSession': {
-      const [open, signature] = decoded.args
-      return { kind: 'openSession', open: openOf(open), signature: fromHex(signature) }
+      const [epoch, head] = [readNumber(data, 0, U48_BITS), readHash(data, 1)]
+      const open = { epoch, head, session: readAddress(data, 2), attestationDigest: readHash(data, 3) }
+      return { kind, open, signature: readBytes(data, OPEN_WORDS) }
     }
     case 'rotateAuthority': {
-      const [rotate, signature] = decoded.args
-      return { kind: 'rotateAuthority', rotate: rotateOf(rotate), signature: fromHex(signature) }
+      const [epoch, head] = [readNumber(data, 0, U48_BITS), readHash(data, 1)]
+      const rotate = { epoch, head, newAuthority: readAddress(data, 2), attestationDigest: readHash(data, 3) }
+      return { kind, rotate, signature: readBytes(data, OPEN_WORDS) }
     }
-    case 'commit': {
-      const [commit, signature] = decoded.args
-      return { kind: 'commit', commit: commitOf(commit), signature: fromHex(signature) }
-    }
+    case 'commit':
+      return { kind, commit: readCommit(data), signature: readBytes(data, COMMIT_WORDS) }
     case 'commitAndPay': {
-      const [commit, payouts, skip, signature] = decoded.args
-      const common = { kind: 'commitAndPay', commit: commitOf(commit), signature: fromHex(signature) } as const
-      return { ...common, payouts: fromHex(payouts), skip }
+      const skip = readUint(wordAt(data, COMMIT_WORDS + 1), SKIP_BITS)
+      const [payouts, signature] = [readBytes(data, COMMIT_WORDS), readBytes(data, COMMIT_WORDS + 2)]
+      return { kind, commit: readCommit(data), payouts, skip, signature }
     }
     default:
-      return refuse(
-        'PAYOUTS_SYNTAX',
-        'calldata of openSession, rotateAuthority, commit or commitAndPay',
-        toHex(data.slice(0, 4)),
-      )
+      return undefined
   }
 }
 
-function openOf(open: object): Open {
-  const fields = open as Open
-  return { ...fields, session: lower(fields.session) }
-}
-
-function rotateOf(rotate: object): Rotate {
-  const fields = rotate as Rotate
-  return { ...fields, newAuthority: lower(fields.newAuthority) }
-}
-
-function decodeOr(data: Hex): ReturnType<typeof decodeFunctionData<typeof ANCHOR_ABI>> | undefined {
-  try {
-    return decodeFunctionData({ abi: ANCHOR_ABI, data })
-  } catch {
-    return undefined
+function readCommit(data: Uint8Array): Commit {
+  return {
+    epoch: readNumber(data, 0, U48_BITS),
+    sequence: readNumber(data, 1, U48_BITS),
+    prev: readHash(data, 2),
+    next: readHash(data, 3),
+    payoutsHash: readHash(data, 4),
+    balanceRoot: readHash(data, 5),
+    logRoot: readHash(data, 6),
+    logSize: readNumber(data, 7, SAFE_BITS),
   }
 }
 
-/** viem gives u48 as numbers and u64 as bigint; hex is lower case already. */
-function commitOf(commit: object): Commit {
-  const fields = commit as Omit<Commit, 'logSize'> & { readonly logSize: bigint }
-  return { ...fields, logSize: Number(fields.logSize) }
+/** The bytes that the offset in this word leads to, as far as there are any. */
+function readBytes(data: Uint8Array, index: number): Uint8Array {
+  const tail = data.subarray(SELECTOR_BYTES + readNumber(data, index, SAFE_BITS))
+  const bytesMax = Number(readUint(padded(tail.subarray(0, WORD_BYTES)), SAFE_BITS))
+  return tail.slice(WORD_BYTES, WORD_BYTES + bytesMax)
 }
 
-function lower(address: Hex): Address {
-  return address.toLowerCase() as Address
+function readNumber(data: Uint8Array, index: number, bits: number): number {
+  return Number(readUint(wordAt(data, index), bits))
+}
+
+function readHash(data: Uint8Array, index: number): Hash {
+  return toHash(wordAt(data, index))
+}
+
+function readAddress(data: Uint8Array, index: number): Address {
+  return toHex(wordAt(data, index).subarray(WORD_BYTES - ADDRESS_BYTES)) as Address
+}
+
+function readUint(word: Uint8Array, bits: number): bigint {
+  return BigInt.asUintN(bits, BigInt(toHex(word)))
+}
+
+function wordAt(data: Uint8Array, index: number): Uint8Array {
+  const at = SELECTOR_BYTES + index * WORD_BYTES
+  return padded(data.subarray(at, at + WORD_BYTES))
+}
+
+/** Calldata may end anywhere; what is not there reads as zeros. */
+function padded(bytes: Uint8Array): Uint8Array {
+  const word = new Uint8Array(WORD_BYTES)
+  word.set(bytes)
+  return word
 }

@@ -79,16 +79,54 @@ describe('calls of the anchor', () => {
   it('refuses calldata that is cut, unknown, or another call of the anchor', () => {
     const freeze = fromHex(encodeFunctionData({ abi: ANCHOR_ABI, functionName: 'freeze' }))
     const cut = encodeAnchorCall(calls[1] as AnchorCall).slice(0, -40)
-    for (const data of [new Uint8Array(0), Uint8Array.of(1, 2, 3, 4), cut, freeze]) {
-      try {
-        decodeAnchorCall(data)
-        expect.fail('it was read')
-      } catch (error) {
-        expect(isCoded(error, 'PAYOUTS_SYNTAX'), String(error)).to.equal(true)
+    for (const data of [new Uint8Array(0), Uint8Array.of(1, 2, 3, 4), cut, freeze]) refuses(data, toHex(data))
+  })
+
+  for (const call of calls) {
+    it(`refuses ${call.kind} with a bit that its types have no room for, wherever that is`, () => {
+      const data = encodeAnchorCall(call)
+      for (const bit of unusedBits(call)) {
+        const other = Uint8Array.from(data)
+        other[bit >> 3] = (other[bit >> 3] as number) ^ (0x80 >> (bit & 7))
+        refuses(other, `bit ${bit}`)
       }
-    }
+    })
+  }
+
+  it('refuses a number that it could not give back exactly', () => {
+    const data = encodeAnchorCall({ kind: 'commit', commit, signature })
+    const logSizeAt = 4 + 7 * 32
+    data.set(new Uint8Array(8).fill(0xff), logSizeAt + 24)
+    refuses(data, 'a size of 2^64 - 1')
+  })
+
+  it('refuses bytes behind the end, and a tail that starts elsewhere', () => {
+    const data = encodeAnchorCall({ kind: 'commit', commit, signature })
+    refuses(Uint8Array.from([...data, 0]), 'a byte more')
+    const offsetAt = 4 + 8 * 32
+    const gap = [...data.slice(0, offsetAt + 32), ...new Uint8Array(32), ...data.slice(offsetAt + 32)]
+    gap[offsetAt + 30] = 0x01
+    gap[offsetAt + 31] = 0x40
+    refuses(Uint8Array.from(gap), 'a word in between')
   })
 })
+
+function refuses(data: Uint8Array, what: string): void {
+  try {
+    decodeAnchorCall(data)
+  } catch (error) {
+    expect(isCoded(error, 'PAYOUTS_SYNTAX'), `${what}: ${error}`).to.equal(true)
+    return
+  }
+  expect.fail(`it was read: ${what}`)
+}
+
+/** Bits of the head before each value's own, by the types of the interface: what Solidity refuses, or a tail elsewhere. */
+function unusedBits(call: AnchorCall): number[] {
+  const struct = call.kind.startsWith('commit') ? [48, 48, 256, 256, 256, 256, 256, 64] : [48, 256, 160, 256]
+  const widths = call.kind === 'commitAndPay' ? [...struct, 64, 128, 64] : [...struct, 64]
+  return widths.flatMap((width, index) => Array.from({ length: 256 - width }, (_, bit) => 8 * 4 + 256 * index + bit))
+}
 
 function viemCall(call: AnchorCall): string {
   const signature = toHex(call.signature)
