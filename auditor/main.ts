@@ -15,6 +15,7 @@ import type { StatementVerdict } from './balance-statement.ts'
 import type { ReporterCounter } from './counters.ts'
 import type { ChainPlace, Offline } from './promises.ts'
 import { verifyBalance, verifyReceipt } from './promises.ts'
+import { readable } from './readable.ts'
 import type { ReceiptVerdict } from './receipt.ts'
 import type { LedgerSummary } from './replay.ts'
 
@@ -55,8 +56,12 @@ type PromiseFlags = {
 }
 
 /** Runs one audit, or judges one promise, for these words of a command line and gives the exit code. */
-export async function main(words: readonly string[], output: Output): Promise<number> {
+export async function main(words: readonly string[], terminal: Output): Promise<number> {
   const [name] = words
+  const output: Output = {
+    out: (text) => terminal.out(readable(text)),
+    err: (text) => terminal.err(readable(text)),
+  }
   const promise = name === 'balance' || name === 'receipt'
   const command = name === 'balance' ? balanceCommand() : name === 'receipt' ? receiptCommand() : auditCommand()
   const own = promise ? words.slice(1) : words

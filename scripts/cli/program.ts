@@ -1,5 +1,6 @@
 /** The words of the command line and what each calls. Thin: options in, one answer out. */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { readable } from '../../auditor/readable.ts'
 import { isCoded } from '../../enclave/protocol/errors.ts'
 import { loadHostConfig } from '../../host/config.ts'
 import type { Context } from '../../host/context.ts'
@@ -45,7 +46,8 @@ Exit codes: 0 done and well; 1 refused, failed, or not well; 2 not understood, o
 Without --data the folder is ANCHORHOLD_DATA, else the one that npm start makes.`
 
 /** Runs one command line and gives its exit code. Whatever goes wrong is one line on stderr. */
-export async function runCli(words: readonly string[], terminal: Terminal): Promise<number> {
+export async function runCli(words: readonly string[], given: Terminal): Promise<number> {
+  const terminal = readableTerminal(given)
   const run: Run = { terminal, exitCode: EXIT_OK }
   const json = words.includes('--json')
   try {
@@ -59,6 +61,11 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
     else terminal.err(`${code}: ${message}. ${action}\n`)
     return EXIT_FAILED
   }
+}
+
+/** What is shown comes from files and answers of others: see readable. */
+function readableTerminal(given: Terminal): Terminal {
+  return { ...given, out: (text) => given.out(readable(text)), err: (text) => given.err(readable(text)) }
 }
 
 function answerWords({ code, message }: CommanderError, { err }: Terminal): number {

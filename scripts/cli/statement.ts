@@ -1,15 +1,15 @@
 /** What an orchestrator can hold against anyone: its balance in an anchored tree, and how to check it without us. */
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { judgeStatement, type Landing, parseStatement, type StatementVerdict } from '../../auditor/balance-statement.ts'
 import { verifyBalance } from '../../auditor/promises.ts'
-import { CodedError, refuse } from '../../enclave/protocol/errors.ts'
+import { refuse } from '../../enclave/protocol/errors.ts'
 import { type Address, isHash, toAddress, toHex } from '../../enclave/protocol/ids.ts'
 import type { Ledger } from '../../enclave/protocol/typed-data.ts'
 import type { Context } from '../../host/context.ts'
 import { writeDurably } from '../../host/durable-file.ts'
 import { type Answer, EXIT_FAILED, ether, type Terminal, tableOf } from './answer.ts'
 import type { Typed } from './command.ts'
+import { readForeignJson } from './foreign-json.ts'
 
 const STATEMENT_BYTES_MAX = 65_536
 
@@ -60,14 +60,12 @@ function rangeOf({ fromBlock, depth }: Typed): { readonly fromBlock?: number; re
   }
 }
 
-async function readStatement(path: string): Promise<unknown> {
-  try {
-    const bytes = await readFile(path)
-    if (bytes.length > STATEMENT_BYTES_MAX) throw new Error(`expected at most ${STATEMENT_BYTES_MAX} bytes`)
-    return JSON.parse(bytes.toString('utf8'))
-  } catch (cause) {
-    throw new CodedError('STATEMENT_INVALID', `expected a balance statement in ${path}`, { cause })
-  }
+function readStatement(path: string): Promise<unknown> {
+  return readForeignJson(path, {
+    what: 'a balance statement',
+    bytesMax: STATEMENT_BYTES_MAX,
+    code: 'STATEMENT_INVALID',
+  })
 }
 
 function ledgerOf(words: Typed): Ledger {

@@ -1,9 +1,11 @@
-/** What fuzzing found on 2026-11-21, each as the shortest input that brought it on. */
+/** What fuzzing found on 2026-11-21 and 22, each as the shortest input that brought it on. */
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { main as auditorMain } from '../../auditor/main.ts'
 import { type ErrorCode, isCoded } from '../../enclave/protocol/errors.ts'
 import { openAuditLog } from '../../host/audit-log.ts'
 import { readKeyFile } from '../../host/boot.ts'
@@ -16,12 +18,15 @@ import { openOutbox } from '../../host/outbox.ts'
 import { pathsOf } from '../../host/paths.ts'
 import { openDoorbell } from '../../queues/doorbell.ts'
 import { parseDrainJob } from '../../queues/jobs.ts'
-import { addressOf, changed, LogBuilder } from '../unit/auditor/log-builder.ts'
+import { newAct, readAct } from '../../scripts/cli/acts/file.ts'
+import { runCli } from '../../scripts/cli/program.ts'
+import { addressOf, changed, hashOf, LogBuilder } from '../unit/auditor/log-builder.ts'
 import { replayOf } from '../unit/auditor/log-judge.ts'
 import { bytesOf } from './engine/target.ts'
 import { aFile, aFolder, removeFiles } from './parsers/files.ts'
 import { EVERY, type Liar, METHODS_ASKED, openLiar } from './parsers/liar.ts'
 import { CHAIN_ID } from './parsers/rpc-honest.ts'
+import { type Said, saying } from './parsers/terminal.ts'
 
 async function refused(attempt: () => unknown): Promise<ErrorCode | 'accepted'> {
   try {
@@ -80,6 +85,55 @@ describe('found by fuzzing: the auditor', () => {
     const early = [0, 3].map((index) => entries[index] as Uint8Array)
     const log = changed(early, 1, (entry) => ({ ...entry, i: 1, body: { ...entry.body, account: 1 } }))
     expect(replayOf(log).findings.list.map(({ code }) => code)).to.deep.equal(['ENTRY_ORDER'])
+  })
+})
+
+describe('found by fuzzing: papers of others', () => {
+  after(removeFiles)
+
+  const POLICY = hashOf(7)
+  const LEDGER = { chainId: 42_161, anchor: addressOf(0xa1) }
+  const REGISTER = { recipient: addressOf(5), regSeq: 1, notAfter: 1_900_000_000 }
+
+  function anActFile(orchestratorId: string): string {
+    return aFile('act.json', JSON.stringify(newAct('register', LEDGER, { ...REGISTER, orchestratorId })))
+  }
+
+  async function said(words: readonly string[]): Promise<Said & { code: number }> {
+    const told: Said = { out: '', err: '' }
+    return { code: await runCli(words, saying(told, aFolder())), ...told }
+  }
+
+  it('shows a signer no character of an act that would steer his terminal, and means the same by what it shows', async () => {
+    const id = 'orch\u202e\u001b[2J\u009b\u007f'
+    const { code, out } = await said(['admin', 'sign', anActFile(id), '--json'])
+    expect(code).to.equal(0)
+    expect(['\u202e', '\u001b', '\u009b', '\u007f'].filter((sign) => out.includes(sign))).to.deep.equal([])
+    const [words] = (JSON.parse(out) as { words: string[] }).words
+    expect(words).to.contain(JSON.stringify(id))
+  })
+
+  it('shows an auditor no character of a statement that would steer his terminal', async () => {
+    const told: Said = { out: '', err: '' }
+    const path = aFile('statement.json', '{"header":1,"\\u001b[2JCLEAN":1}')
+    const words = ['balance', path, '--anchor', LEDGER.anchor, '--id', 'x', '--chain-id', '1', '--next', POLICY]
+    expect(await auditorMain(words, saying(told, aFolder()))).to.equal(2)
+    expect(told.err).to.contain('PARAMS_INVALID').and.not.contain('\u001b')
+  })
+
+  it('refuses an act and a statement with a key that stands there twice, of which another reader may take the first', async () => {
+    const path = anActFile('orch-0')
+    expect(await refused(() => readAct(path))).to.equal('accepted')
+    const twice = readFileSync(path, 'utf8').replace('"message":', '"message":{},"message":')
+    expect(JSON.parse(twice)).to.deep.equal(JSON.parse(readFileSync(path, 'utf8')))
+    expect(await refused(() => readAct(aFile('act.json', twice)))).to.equal('ACT_INVALID')
+    const statement = aFile('statement.json', '{"header":1,"header":1}')
+    const offline = ['--anchor', LEDGER.anchor, '--chain-id', '1', '--next', POLICY, '--json']
+    expect((await said(['verify-balance', statement, ...offline])).out).to.contain('STATEMENT_INVALID')
+  })
+
+  it('reads no more of a file without an end than an act may have', async () => {
+    expect(await refused(() => readAct('/dev/zero'))).to.equal('ACT_INVALID')
   })
 })
 

@@ -14,6 +14,7 @@ const BYTE_CHANGES_MAX = 4
 const RANDOM_BYTES_MAX = 300
 const FIRST_BYTE_JSON = 0x7b
 const FIRST_BYTES = [0x7b, 0xa0, 0xa2, 0xbf, 0xb9, 0x9a, 0x00]
+const KEY_AND_VALUE = /"(\w+)":("[^"]*"|\d+|true|false)/g
 /** Heads of CBOR that announce too much, or that no reader of ours takes. */
 const LOADED_BYTES = [0x00, 0x1b, 0x3b, 0x5b, 0x7f, 0x9a, 0x9f, 0xbf, 0xc0, 0xf7, 0xfb, 0xff, 0x22, 0x5c, 0x7b, 0x2c]
 
@@ -175,6 +176,16 @@ function nearby(dice: Dice, value: Value): Value {
     return value.slice(0, dice.below(value.length + 1)).toWellFormed() + dice.pick(['', '0', 'f', '\u0000'])
   if (value instanceof Uint8Array) return changeBytes(dice, value)
   return typeof value === 'boolean' ? !value : aValue(dice)
+}
+
+/** JSON with a key twice, and two values: of two readers each may take another one. */
+export function doubleKey(dice: Dice, bytes: Uint8Array): Uint8Array {
+  const text = textOf(bytes)
+  const [pair = '', name = '', value = ''] = dice.pick([...text.matchAll(KEY_AND_VALUE)]) ?? []
+  const other = `"${name}":${dice.pick(['null', '0', '"0"', 'true', value])}`
+  const at = text.indexOf(pair)
+  const two = dice.below(2) === 0 ? `${other},${pair}` : `${pair},${other}`
+  return pair === '' ? changeBytes(dice, bytes) : bytesOf(text.slice(0, at) + two + text.slice(at + pair.length))
 }
 
 /** A few bits, bytes and runs changed, dropped or doubled. */

@@ -2,7 +2,6 @@
  * The file that goes from desk to desk: what is proposed, as EIP-712 typed data that any wallet signs, and the signatures so
  * far. Every reader makes the typed data anew from the fields and refuses a file that shows one thing and signs another.
  */
-import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { hashTypedData } from 'viem'
 import { z } from 'zod'
@@ -11,6 +10,7 @@ import { type Address, fromHex, isAddress, toHex } from '../../../enclave/protoc
 import { type Ledger, ledgerIdOf, typedDigest } from '../../../enclave/protocol/typed-data.ts'
 import { writeDurably } from '../../../host/durable-file.ts'
 import { signerOfStruct } from '../../../reporter/key.ts'
+import { readForeignJson } from '../foreign-json.ts'
 import { type ActReading, KIND_NAMES, KINDS, type KindName } from './kinds.ts'
 
 const FORMAT = 'anchorhold-act/1'
@@ -84,14 +84,13 @@ export function withSignature(file: ActFile, signer: Address, signature: Uint8Ar
   return { ...file, signatures: signatures.sort((left, right) => (left.signer < right.signer ? -1 : 1)) }
 }
 
+/** Read once, and as a wallet reads it: a key that stands there twice is refused. */
 async function parseFile(path: string): Promise<ActFile> {
-  try {
-    const bytes = await readFile(path)
-    if (bytes.length > ACT_BYTES_MAX) throw new Error(`expected at most ${ACT_BYTES_MAX} bytes`)
-    return ActSchema.parse(JSON.parse(bytes.toString('utf8')))
-  } catch (cause) {
-    throw new CodedError('ACT_INVALID', `expected an act in ${path}, got ${reasonOf(cause)}`, { cause })
-  }
+  const value = await readForeignJson(path, { what: 'an act', bytesMax: ACT_BYTES_MAX, code: 'ACT_INVALID' })
+  const parsed = ActSchema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const { error: cause } = parsed
+  throw new CodedError('ACT_INVALID', `expected an act in ${path}, got ${reasonOf(cause)}`, { cause })
 }
 
 function read(act: KindName, fields: unknown): ActReading {

@@ -1,8 +1,10 @@
 /** What a new policy changes: among thirty fields, the one that matters must not hide. */
-import { readFile } from 'node:fs/promises'
-import { CodedError, refuse } from '../../../enclave/protocol/errors.ts'
+import { refuse } from '../../../enclave/protocol/errors.ts'
 import { formatEther } from '../../../enclave/protocol/money.ts'
 import { type Policy, parsePolicy, policyCodec, policyHash } from '../../../enclave/protocol/policy.ts'
+import { readForeignJson } from '../foreign-json.ts'
+
+const POLICY_BYTES_MAX = 1_048_576
 
 /** Field by field: a policy reaches the whole treasury. */
 export function policyWords(policy: Policy): string[] {
@@ -26,19 +28,8 @@ export function changesOf({ act, fields }: PolicyAct, given: Policy): string[] {
 
 /** A policy by itself, as in control/policy.json, or within a genesis file. Refuses ACT_INVALID, POLICY_INVALID. */
 export async function readPolicy(path: string): Promise<Policy> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new CodedError('ACT_INVALID', `expected a policy in ${path}, it cannot be read`, { cause })
-  })
-  return parsePolicy(policyIn(path, text))
-}
-
-function policyIn(path: string, text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && 'policy' in value ? value.policy : value
-  } catch (cause) {
-    throw new CodedError('ACT_INVALID', `expected JSON in ${path}`, { cause })
-  }
+  const value = await readForeignJson(path, { what: 'a policy', bytesMax: POLICY_BYTES_MAX, code: 'ACT_INVALID' })
+  return parsePolicy(value['policy'] ?? value)
 }
 
 function shown(value: unknown): string {

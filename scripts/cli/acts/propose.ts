@@ -1,5 +1,4 @@
 /** The fields of an act, with its counters as the ledger has them now. Signing comes later and elsewhere. */
-import { readFile } from 'node:fs/promises'
 import { configHash, parseConfiguration } from '../../../enclave/protocol/configuration.ts'
 import { CodedError, isCoded, refuse } from '../../../enclave/protocol/errors.ts'
 import { keccak256 } from '../../../enclave/protocol/hash.ts'
@@ -11,7 +10,8 @@ import { utf8 } from '../../../enclave/protocol/words.ts'
 import type { Context } from '../../../host/context.ts'
 import { readOwnKeys } from '../../../host/rotation.ts'
 import type { Typed } from '../command.ts'
-import type { ActFile } from './file.ts'
+import { readForeignJson } from '../foreign-json.ts'
+import { ACT_BYTES_MAX, type ActFile } from './file.ts'
 import type { KindName } from './kinds.ts'
 
 /** A week to collect signatures. */
@@ -165,10 +165,6 @@ function demanded(words: Typed, name: string): string {
   return value
 }
 
-async function readJson(path: string): Promise<Fields[string]> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as Fields[string]
-  } catch (cause) {
-    throw new CodedError('ACT_INVALID', `expected JSON in ${path}`, { cause })
-  }
+function readJson(path: string): Promise<Fields> {
+  return readForeignJson(path, { what: 'JSON', bytesMax: ACT_BYTES_MAX, code: 'ACT_INVALID' })
 }

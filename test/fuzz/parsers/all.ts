@@ -1,5 +1,6 @@
 /** Every target, by the boundary that its bytes cross. */
 import type { Target } from '../engine/target.ts'
+import { ACTS } from './acts.ts'
 import { ATTESTATION } from './attestation.ts'
 import { BOOT } from './boot.ts'
 import { KMS } from './cms.ts'
@@ -17,6 +18,7 @@ import { SEALED } from './sealed.ts'
 import { SETTING_TARGETS } from './settings.ts'
 import { SIGNER_TARGETS } from './signer.ts'
 import { SOCKET } from './socket.ts'
+import { STATEMENTS } from './statements.ts'
 import { WORD_TARGETS } from './words.ts'
 
 export const TARGETS: readonly Target[] = [
@@ -37,6 +39,8 @@ export const TARGETS: readonly Target[] = [
   ...SOCKET,
   ...WORD_TARGETS,
   ...PAPERS,
+  ...ACTS,
+  ...STATEMENTS,
 ]
 
 export function findTarget(name: string): Target | undefined {
