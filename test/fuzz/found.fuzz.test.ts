@@ -115,10 +115,10 @@ describe('found by fuzzing: papers of others', () => {
 
   it('shows an auditor no character of a statement that would steer his terminal', async () => {
     const told: Said = { out: '', err: '' }
-    const path = aFile('statement.json', '{"header":1,"\\u001b[2JCLEAN":1}')
+    const path = aFile('statement.json', '{"header":1,"\\u202eNAELC\\u009b":1}')
     const words = ['balance', path, '--anchor', LEDGER.anchor, '--id', 'x', '--chain-id', '1', '--next', POLICY]
     expect(await auditorMain(words, saying(told, aFolder()))).to.equal(2)
-    expect(told.err).to.contain('PARAMS_INVALID').and.not.contain('\u001b')
+    expect(told.err).to.contain('PARAMS_INVALID').and.contain('\\u202eNAELC\\u009b')
   })
 
   it('refuses an act and a statement with a key that stands there twice, of which another reader may take the first', async () => {
