@@ -30,6 +30,8 @@ const REPEATED: ReadonlySet<string> = new Set([
   'confirm_payout',
 ])
 
+const LOOKED_AT_EVERY_RECORDS = 4
+
 type Released = { readonly record: number; readonly sealed: Uint8Array; readonly entries: readonly Uint8Array[] }
 
 /** A cold enclave. Its randomness is its own: two clones draw different session keys and salts. */
@@ -40,6 +42,7 @@ export function newBoot(world: World, isHonest: boolean): Boot {
     random,
     tip: undefined,
     records: new Map(),
+    deliveredBelow: 0,
     node: undefined,
     skewSeconds: 0,
     open: undefined,
@@ -140,7 +143,7 @@ function observe(world: World, boot: Boot, released: readonly Released[]): void 
   }
   const { sealer } = instance
   if (sealer === undefined || boot.records.size === 0) return
-  const last = Math.max(...boot.records.keys())
+  const last = boot.tip?.number ?? -1
   claim(
     'the outbox loses nothing',
     last + 1 === sealer.nextRecord,
@@ -167,6 +170,7 @@ function addRecord(world: World, boot: Boot, { record, sealed, entries }: Releas
     stored: 'no',
   }
   boot.tip = added
+  if (boot.records.size === 0) boot.deliveredBelow = record
   boot.records.set(record, added)
   world.archive.records.push(added)
   world.checks.sealed(sealed)
@@ -186,9 +190,23 @@ function markOf(world: World, { state }: Instance, node: LogNode): Omit<Mark, 's
   }
 }
 
-/** The host fetches what it may have missed, stores it, and acknowledges it. */
+/** A reply that arrives brings its records along. */
+export function takeRecords(boot: Boot, { records }: Reply): void {
+  for (const { record } of (records ?? []) as Released[]) if (record === boot.deliveredBelow) deliver(boot, record)
+}
+
+function deliver(boot: Boot, number: number): void {
+  const record = boot.records.get(number)
+  if (record !== undefined) record.delivered = true
+  boot.deliveredBelow = number + 1
+}
+
+/** The host fetches what it may have missed; where it misses nothing, it looks now and then all the same. */
 export function collect(world: World, boot: Boot): void {
-  const first = boot.instance.outbox.next - boot.instance.outbox.records.length
+  const { outbox } = boot.instance
+  const isWhole = boot.records.size === 0 || boot.deliveredBelow === outbox.next
+  if (isWhole && (outbox.records.length === 0 || outbox.next % LOOKED_AT_EVERY_RECORDS !== 0)) return
+  const first = outbox.next - outbox.records.length
   const answered = ask(world, boot, 'outputs', { fromRecord: first })
   if (answered.kind === 'refused')
     throw new Violation('the outbox loses nothing', `outputs from ${first} refused ${answered.code}`)
@@ -197,14 +215,7 @@ export function collect(world: World, boot: Boot): void {
     const same = known !== undefined && bytesEqual(known.sealed, record.sealed)
     claim('the outbox loses nothing', same, () => `record ${record.record} came back as other bytes`)
   }
-  for (const record of boot.records.values()) {
-    const isKept = record.number >= first
-    if (!record.delivered && isKept) record.delivered = true
-  }
-  const undelivered = [...boot.records.values()].find(({ delivered }) => !delivered)
-  claim(
-    'the outbox loses nothing',
-    undelivered === undefined,
-    () => `record ${undelivered?.number} cannot be had any more`,
-  )
+  const isKept = first <= boot.deliveredBelow
+  claim('the outbox loses nothing', isKept, () => `record ${boot.deliveredBelow} cannot be had any more`)
+  for (let number = boot.deliveredBelow; number < outbox.next; number++) deliver(boot, number)
 }

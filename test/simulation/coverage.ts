@@ -63,6 +63,7 @@ const REFUSED = [
   'refused adjust OVERDRAW',
   'refused drain COUNTER_MISMATCH',
   'refused register RECIPIENT_PINNED',
+  'refused change_recipient RECIPIENT_MISMATCH',
   'refused rotate COMMIT_UNLANDED',
 ]
 const REFUSED_RARELY = [
@@ -80,6 +81,7 @@ const REFUSED_RARELY = [
   'refused journal_reset RESET_MISMATCH',
   'refused change_recipient QUORUM_INVALID',
   'refused change_recipient COUNTER_MISMATCH',
+  'refused change_recipient RECIPIENT_FORBIDDEN',
   'refused rotate QUORUM_INVALID',
   'refused register LEDGER_FULL',
   'refused register RECIPIENT_FORBIDDEN',
@@ -104,11 +106,15 @@ const HAPPENED = [
   'confirmed blindly',
   'records lost with a disk',
   'rotation landed',
+  'change of recipient carried out',
+  'paid while another one waits',
+  'paid a new recipient',
   ...[1, 2, 3, 4, 5].map((blocks) => `reorganisation of ${blocks} blocks`),
 ]
 const HAPPENED_RARELY = [
   'landed redeem',
   'credit expired',
+  'change taken back',
   'reorganisation of 6 blocks',
   ...Object.keys(FORGERIES).map((name) => `seen by the auditor: ${name}`),
 ]

@@ -29,6 +29,8 @@ export type Governance = {
   readonly desks: readonly Desk[]
   /** Who owns the recipient of an id, now or once it is registered. */
   readonly owners: ReadonlyMap<string, Signer>
+  /** Who may come after an owner, by id: nobody where the world is too short for a change of recipient. */
+  readonly heirs: ReadonlyMap<string, Signer>
   /** Somebody whom no policy names. */
   readonly stranger: Signer
   /** Whatever was signed with full authority: nothing else of its kind may ever land. */
@@ -45,7 +47,11 @@ export function drawSigner(random: Random): Signer {
   return { address: addressOf(key), key }
 }
 
-export function drawGovernance(random: Random, owners: ReadonlyMap<string, Signer>): Governance {
+export function drawGovernance(
+  random: Random,
+  owners: ReadonlyMap<string, Signer>,
+  heirs: ReadonlyMap<string, Signer>,
+): Governance {
   return {
     admins: ascending(Array.from({ length: ADMINS }, () => drawSigner(random))),
     quorum: QUORUM,
@@ -54,6 +60,7 @@ export function drawGovernance(random: Random, owners: ReadonlyMap<string, Signe
       Array.from({ length: DESKS }, () => ({ ...drawSigner(random), credits: [], skips: new Set<string>() })),
     ),
     owners,
+    heirs,
     stranger: drawSigner(random),
     signed: new Set(),
   }

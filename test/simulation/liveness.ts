@@ -1,5 +1,6 @@
 /** When faults stop, the host is honest and has every blob that was ever delivered: then everybody is paid, in bounded steps. */
-
+import type { Account, State } from '../../enclave/core/state.ts'
+import type { Address } from '../../enclave/protocol/ids.ts'
 import { pursue } from './actors/commit.ts'
 import { advance, prepare } from './actors/driver.ts'
 import { cursorOf, feed } from './actors/feed.ts'
@@ -9,6 +10,7 @@ import { look } from './actors/view.ts'
 import { newBoot } from './boot.ts'
 import { BASE_FEE_WEI } from './chain/chain.ts'
 import { linesBetween } from './journal.ts'
+import { ripened } from './payees.ts'
 import type { Boot, World } from './scene.ts'
 import { NO_FAULTS } from './swarm.ts'
 import { claim, Violation } from './violation.ts'
@@ -57,7 +59,7 @@ function payEverybody(world: World, mine: () => void, afterStep: () => void): Bo
 }
 
 function stopFaults(world: World): void {
-  const { chain, recipients, random } = world
+  const { chain, payees, random } = world
   world.faults = NO_FAULTS
   world.boots.length = 0
   world.operator = undefined
@@ -68,7 +70,7 @@ function stopFaults(world: World): void {
   chain.baseFeeWei = BASE_FEE_WEI
   chain.poke({ kind: 'pause', paused: false })
   chain.poke({ kind: 'round', number: state.round + 1, hash: roundHashOf(random, state.round + 1), open: true })
-  for (const recipient of recipients.values()) chain.poke({ kind: 'payable', recipient, payable: true })
+  for (const recipient of payees) chain.poke({ kind: 'payable', recipient, payable: true })
   chain.submit({ kind: 'unfreeze' })
   chain.submit({ kind: 'fund', wei: TREASURY_WEI })
 }
@@ -110,7 +112,7 @@ function payNext(world: World, boot: Boot): boolean {
   if (refused !== 'NOTHING_DUE') return false
   const waiting = state?.accounts.some(({ retrySequence }) => retrySequence > state.sequence + 1) ?? false
   // A window that binds lets its payees wait for time, which blocks bring.
-  if (!waiting && world.isCapped && unpaid(boot).next().done !== true) return false
+  if (!waiting && world.isCapped && unpaid(world, boot).next().done !== true) return false
   const unanchored = state?.lastHeader === null || (state?.touched.size ?? 0) > 0
   if (!waiting && !unanchored) return true
   prepare(world, boot, 'bare')
@@ -118,21 +120,28 @@ function payNext(world: World, boot: Boot): boolean {
 }
 
 /** Accounts that policy would pay, and what they are owed. */
-function* unpaid({ instance: { state } }: Boot): Generator<readonly [id: string, owedWei: bigint]> {
+function* unpaid(world: World, { instance: { state } }: Boot): Generator<readonly [id: string, owedWei: bigint]> {
   if (state === undefined) return
   const { thresholdWei, payoutWeiMin, deniedRecipients } = state.policy
-  for (const { id, recipient, creditedWei, paidWei, reservedWei } of state.accounts) {
-    const owedWei = creditedWei - paidWei - reservedWei
+  for (const account of state.accounts) {
+    const owedWei = account.creditedWei - account.paidWei - account.reservedWei
     const isSmall = owedWei < thresholdWei || owedWei < payoutWeiMin
-    if (!isSmall && BigInt(recipient) !== 0n && !deniedRecipients.includes(recipient)) yield [id, owedWei]
+    const isDenied = payeesOf(world, state, account).some((payee) => deniedRecipients.includes(payee))
+    if (!isSmall && BigInt(account.recipient) !== 0n && !isDenied) yield [account.id, owedWei]
   }
+}
+
+/** Between the last payout and now somebody may have waited long enough. */
+function payeesOf({ nowSeconds }: World, { sequence, at }: State, { recipient, pending, regSeq }: Account): Address[] {
+  const payee = { recipient, waiting: pending ?? undefined, isHeir: false, regSeq }
+  return [at, Math.max(at, nowSeconds)].map((time) => ripened(payee, { sequence, at: time }).recipient ?? recipient)
 }
 
 /** What is left on any account is below what policy pays out. */
 function judge(world: World, boot: Boot): void {
   const { state } = boot.instance
   if (state === undefined) return
-  for (const [id, owedWei] of unpaid(boot)) claim(PROPERTY, false, () => `${id} is owed ${owedWei} wei`)
+  for (const [id, owedWei] of unpaid(world, boot)) claim(PROPERTY, false, () => `${id} is owed ${owedWei} wei`)
   const receivedWei = [...world.chain.tip.state.receivedWei.values()].reduce((sum, wei) => sum + wei, 0n)
   claim(PROPERTY, receivedWei === state.paidWei, () => `paid ${state.paidWei} wei, received ${receivedWei}`)
 }

@@ -12,6 +12,7 @@ import type { Governance } from './governance.ts'
 import type { JournalNode } from './journal.ts'
 import type { DrawnKeys } from './keys.ts'
 import type { LogNode } from './log-branch.ts'
+import type { Payee } from './payees.ts'
 import type { Random } from './random.ts'
 import type { Archive, SealedRecord } from './sealed.ts'
 import type { Faults } from './swarm.ts'
@@ -25,6 +26,8 @@ export type Boot = {
   tip: SealedRecord | undefined
   /** Its own records by number. */
   readonly records: Map<number, SealedRecord>
+  /** The host has all of its own records below this one. */
+  deliveredBelow: number
   node: LogNode | undefined
   /** What the host adds to the time that it shows to this enclave. */
   skewSeconds: number
@@ -79,6 +82,8 @@ export type World = {
   readonly ids: readonly string[]
   /** Of every account that has one, or may be registered. */
   readonly recipients: ReadonlyMap<string, Address>
+  /** Whoever may come to be paid: those, and in a world that grows old whoever follows one of them. */
+  readonly payees: readonly Address[]
   /** The policy's windows and caps may bind. */
   readonly isCapped: boolean
   /** Null where the policy names nobody. */
@@ -102,12 +107,17 @@ export type Inputs = {
   treasuryOwner: Address
   adjustSeq: number
   drainSeq: number
+  /** The newest header that the log says has landed, and the time of the newest entry. */
+  sequence: number
+  at: number
   route: Policy['credits']
   readonly sequences: Map<Address, number>
+  /** Of the accounts, by index. */
+  readonly ids: Map<number, string>
   /** Credits less debits by id; the drains under the empty one. */
   readonly creditedWei: Map<string, bigint>
-  /** To whom each account may be paid. */
-  readonly recipients: Map<string, Set<Address>>
+  /** To whom each account is to be paid. */
+  readonly payees: Map<string, Payee>
 }
 
 export type Landing = {
@@ -126,6 +136,8 @@ export type Landing = {
 export type Observer = {
   /** Enclaves that were called in this step. */
   readonly changed: Set<Boot>
+  /** Looks at everything, as after each step. */
+  readonly afterStep: (world: World) => void
   /** A record or chunk left an enclave. */
   readonly sealed: (record: Uint8Array) => void
   readonly landings: { readonly list: readonly Landing[]; readonly sessions: readonly Address[] }

@@ -25,6 +25,9 @@ const GOVERNED_PERMILLE = 600
 const CAPPED_PERMILLE = 250
 /** A stream of its own for whether caps bind. */
 const CAPS_STREAM = 0x6a09e667
+/** How many governed worlds grow old enough for a change of recipient, of a stream of its own too. */
+const AGED_PERMILLE = 300
+const AGE_STREAM = 0x9b05688c
 const WINDOW_SECONDS = 300
 const CAPS = {
   recipientWindowWeiMax: wei(2n * ETHER_WEI),
@@ -39,7 +42,8 @@ export function newWorld(seed: number, checks: Observer, { real, anchor = ANCHOR
   const keys = drawKeys(random.split())
   const faults = drawFaults(random.split())
   const { owners, roster, openings } = drawOwners(random.split())
-  const governance = random.chance(GOVERNED_PERMILLE) ? drawGovernance(random.split(), owners) : undefined
+  const heirs = drawHeirs(new Random(seed, AGE_STREAM), owners)
+  const governance = random.chance(GOVERNED_PERMILLE) ? drawGovernance(random.split(), owners, heirs) : undefined
   const governed = governance === undefined ? {} : governedPolicy(random, governance)
   const isCapped = new Random(seed, CAPS_STREAM).chance(CAPPED_PERMILLE)
   const drawn = drawPolicy(random.split(), anchor, governed)
@@ -56,7 +60,9 @@ export function newWorld(seed: number, checks: Observer, { real, anchor = ANCHOR
   const recipients = new Map<string, Address>([...owners].map(([id, { address }]) => [id, address]))
   const isPoor = random.chance(faults.underfunded)
   const treasuryWei = isPoor ? ETHER_WEI : 1_000n * ETHER_WEI
-  const payable = new Set([...recipients.values(), policy.treasuryOwner])
+  const follow = governance === undefined ? [] : [...heirs.values()]
+  const payees = [...recipients.values(), ...follow.map(({ address }) => address)]
+  const payable = new Set([...payees, policy.treasuryOwner])
   const state = newChainState(treasuryWei, payable, roundHashOf(random, FIRST_ROUND))
   const rules = {
     ledger: { chainId: CHAIN_ID, anchor },
@@ -85,6 +91,7 @@ export function newWorld(seed: number, checks: Observer, { real, anchor = ANCHOR
     commits: new Map(),
     ids: [...recipients.keys(), 'nobody'],
     recipients,
+    payees,
     isCapped,
     governance,
     journal: EMPTY_JOURNAL,
@@ -123,6 +130,12 @@ function drawOwners(random: Random): Owners {
   if (!random.chance(300)) return { owners, roster, openings: [] }
   owners.set('opening', opening)
   return { owners, roster, openings: [{ id: 'opening', wei: wei(7n * 10n ** 17n), recipient: opening.address }] }
+}
+
+/** One for each account; nobody in a world that stays young. */
+function drawHeirs(random: Random, owners: ReadonlyMap<string, Signer>): Map<string, Signer> {
+  if (!random.chance(AGED_PERMILLE)) return new Map()
+  return new Map([...owners.keys()].map((id) => [id, drawSigner(random)]))
 }
 
 function drawPolicy(random: Random, anchor: Address, governed: Partial<Policy>): Policy {

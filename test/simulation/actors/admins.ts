@@ -8,7 +8,7 @@ import {
   registerStruct,
   rotateApprovalStruct,
 } from '../../../enclave/protocol/credit.ts'
-import { isAddress, toHash, ZERO_ADDRESS } from '../../../enclave/protocol/ids.ts'
+import { type Address, isAddress, toHash, ZERO_ADDRESS } from '../../../enclave/protocol/ids.ts'
 import { wei } from '../../../enclave/protocol/money.ts'
 import { type Policy, policyCodec, policyHash } from '../../../enclave/protocol/policy.ts'
 import type { Answer } from '../boot.ts'
@@ -27,12 +27,14 @@ const AMOUNT_GWEI_MAX = 600_000_000
 const LIFE_SECONDS = 1_000_000_000
 const ETHER_WEI = 10n ** 18n
 const ROTATE_PERMILLE = 150
+/** Of changes of recipient: signed by whoever is not the present one, and from somebody to himself. */
+const WRONG_OWNER_PERMILLE = 120
+const WITHDRAWN_PERMILLE = 120
 
 export function govern(world: World): void {
-  const { governance, random, boots } = world
-  const active = boots.filter(({ instance }) => instance.phase === 'active' && instance.state !== undefined)
-  if (governance === undefined || active.length === 0) return
-  const boot = random.pick(active)
+  const { governance, random } = world
+  const boot = pickActive(world)
+  if (governance === undefined || boot === undefined) return
   if (random.chance(ROTATE_PERMILLE)) return rotate(world, boot, governance)
   switch (random.below(7)) {
     case 0:
@@ -48,6 +50,18 @@ export function govern(world: World): void {
     default:
       return register(world, boot, governance)
   }
+}
+
+function pickActive({ random, boots }: World): Boot | undefined {
+  const active = boots.filter(({ instance }) => instance.phase === 'active' && instance.state !== undefined)
+  return active.length === 0 ? undefined : random.pick(active)
+}
+
+/** In a world that grows old, owners leave and come back. */
+export function succeed(world: World): void {
+  const { governance } = world
+  const boot = pickActive(world)
+  if (governance !== undefined && boot !== undefined) changeRecipient(world, boot, governance)
 }
 
 /** Signatures that suffice, or in a hostile world some that do not. */
@@ -192,7 +206,7 @@ function register(world: World, boot: Boot, governance: Governance): void {
   judge(answer, isWhole || alone, 'a registration')
 }
 
-/** Waits a hundred sequences, which is longer than a world lives: nobody is ever paid at the new address. */
+/** Waits a hundred headers and three days: only a world that grows old sees its new recipient paid. */
 function changeRecipient(world: World, boot: Boot, governance: Governance): void {
   const { random, ids } = world
   const { state, ledgerId, ledger } = boot.instance
@@ -200,10 +214,10 @@ function changeRecipient(world: World, boot: Boot, governance: Governance): void
   const account = state?.byId.get(id)
   const owner = governance.owners.get(id)
   if (account === undefined || owner === undefined || account.recipient === ZERO_ADDRESS) return
-  const to = drawSigner(random)
+  const { from, to } = successionOf(world, account, owner, governance.heirs.get(id))
   const message = {
     orchestratorId: id,
-    from: owner.address,
+    from: from.address,
     to: to.address,
     regSeq: account.regSeq + 1,
     notAfter: notAfterOf(world, boot),
@@ -211,14 +225,27 @@ function changeRecipient(world: World, boot: Boot, governance: Governance): void
   const struct = changeRecipientStruct({ ledgerId, ...message })
   const byOwner = random.chance(600)
   const { list, isWhole } = byOwner ? { list: [], isWhole: true } : signatures(world, governance, struct)
-  note(world, governance, `change ${id} ${to.address}`, isWhole)
+  note(world, governance, `change ${id} ${from.address} ${to.address}`, isWhole)
   const answer = act(world, boot, isWhole, 'change_recipient', {
     ...message,
-    fromSignature: byOwner ? signStruct(ledger, struct, owner) : null,
+    fromSignature: byOwner ? signStruct(ledger, struct, from) : null,
     toSignature: signStruct(ledger, struct, to),
     signatures: list,
   })
   judge(answer, isWhole, 'a change of recipient')
+}
+
+/** Where there is an heir, owner and heir follow each other: as it is now, as it was, or nobody follows after all. */
+function successionOf(
+  { random }: World,
+  { recipient }: { readonly recipient: Address },
+  owner: Signer,
+  heir: Signer | undefined,
+): { readonly from: Signer; readonly to: Signer } {
+  if (heir === undefined) return { from: owner, to: drawSigner(random) }
+  const [present, other] = recipient === heir.address ? [heir, owner] : [owner, heir]
+  const from = random.chance(WRONG_OWNER_PERMILLE) ? other : present
+  return { from, to: random.chance(WITHDRAWN_PERMILLE) ? from : from === owner ? heir : owner }
 }
 
 /** Once in a world: quorum and guardian approve the other authority, and the old enclave signs itself away. */

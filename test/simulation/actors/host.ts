@@ -1,5 +1,5 @@
 /** What every host does around a call: it takes the reply or loses it, stores what was released, and acknowledges it. */
-import { type Answer, ask, collect } from '../boot.ts'
+import { type Answer, ask, collect, takeRecords } from '../boot.ts'
 import type { Boot, World } from '../scene.ts'
 import { strikes } from '../world.ts'
 
@@ -7,7 +7,9 @@ import { strikes } from '../world.ts'
 export function call(world: World, boot: Boot, method: string, params: object): Answer | undefined {
   const answer = ask(world, boot, method, params)
   if (strikes(world, 'lostReply')) return undefined
-  if (answer.kind === 'result') store(world, boot)
+  if (answer.kind === 'refused') return answer
+  takeRecords(boot, answer.result)
+  store(world, boot)
   return answer
 }
 

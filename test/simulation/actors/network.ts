@@ -45,8 +45,8 @@ export function pause(world: World): void {
 }
 
 export function togglePayable(world: World): void {
-  const { random, chain, recipients } = world
-  const recipient = random.pick([...recipients.values()])
+  const { random, chain, payees } = world
+  const recipient = random.pick(payees)
   chain.poke({ kind: 'payable', recipient, payable: !chain.tip.state.payable.has(recipient) })
   struck(world, 'unpayable')
 }

@@ -12,19 +12,21 @@ const CREDITS_PER_CALL_MAX = 5
 const BATCH_PERMILLE = 500
 const SKIP_PERMILLE = 40
 const PIN_PERMILLE = 300
+const HEIR_PERMILLE = 300
 const GWEI = 10n ** 9n
 const CREDIT_GWEI_MAX = 800_000_000
 const LIFE_SECONDS = 1_000_000_000
 const SHORT_LIFE_SECONDS = 100
 
 /** One more piece of work that was done. */
-export function report(world: World, { desks, owners }: Governance): void {
+export function report(world: World, { desks, owners, heirs }: Governance): void {
   const { random, ids } = world
   const id = random.pick(ids)
-  const owner = owners.get(id)?.address ?? ZERO_ADDRESS
+  const heir = heirs.get(id)
+  const named = heir !== undefined && random.chance(HEIR_PERMILLE) ? heir : owners.get(id)
   random.pick(desks).credits.push({
     orchestratorId: id,
-    recipient: random.chance(PIN_PERMILLE) ? owner : ZERO_ADDRESS,
+    recipient: random.chance(PIN_PERMILLE) ? (named?.address ?? ZERO_ADDRESS) : ZERO_ADDRESS,
     amountWei: wei(BigInt(1 + random.below(CREDIT_GWEI_MAX)) * GWEI),
     eventId: `event ${random.word()}`,
     workHash: toHash(random.bytes(32)),

@@ -1,7 +1,7 @@
 /** Whose turn it is: one actor a step, drawn by weight. */
 
 import type { World } from '../scene.ts'
-import { govern } from './admins.ts'
+import { govern, succeed } from './admins.ts'
 import { append } from './feed.ts'
 import { clone, driveClone, garbage, kill, loseBlobs, operate, skewClock, snapshot, tearDisk } from './intruder.ts'
 import {
@@ -16,6 +16,7 @@ import {
   replayCall,
   togglePayable,
 } from './network.ts'
+import { quietTime } from './quiet.ts'
 import { report } from './reporters.ts'
 import { replayAct, tamper } from './tampering.ts'
 
@@ -23,8 +24,11 @@ type Turn = { readonly weight: number; readonly act: (world: World) => void }
 
 const LINES_PER_WRITE_MAX = 4
 const REPORTED_PERMILLE = 600
+const SUCCEED_WEIGHT = 50
+const QUIET_WEIGHT = 15
 
 export function schedule({ faults, governance }: World): readonly Turn[] {
+  const isAging = (governance?.heirs.size ?? 0) > 0
   const turns: Turn[] = [
     { weight: 420, act: operate },
     { weight: 250, act: mine },
@@ -32,6 +36,8 @@ export function schedule({ faults, governance }: World): readonly Turn[] {
     { weight: 40, act: snapshot },
     { weight: 20, act: nextRound },
     { weight: governance === undefined ? 0 : 60, act: govern },
+    { weight: isAging ? SUCCEED_WEIGHT : 0, act: succeed },
+    { weight: isAging ? QUIET_WEIGHT : 0, act: quietTime },
     { weight: faults.clone > 0 ? 250 : 0, act: driveClone },
     { weight: faults.underfunded > 0 ? 20 : 0, act: fund },
     { weight: faults.killed, act: kill },

@@ -197,8 +197,60 @@ export const ENCLAVE_CANARIES: readonly Canary[] = [
         to: 'atSeconds >= pending.at',
       },
     ],
-    caughtBy: 'the auditor raises no false alarm',
+    caughtBy: 'nobody else is paid',
     seedsMax: 120,
+  },
+  {
+    name: 'paid-before-the-delay',
+    bug: 'whoever waits to be paid for an account is paid a header too soon',
+    cuts: [
+      {
+        file: 'enclave/core/recipient.ts',
+        from: 'state.sequence >= pending.sequence + RECIPIENT_CHANGE_SEQUENCES',
+        to: 'state.sequence + 1 >= pending.sequence + RECIPIENT_CHANGE_SEQUENCES',
+      },
+    ],
+    caughtBy: 'nobody else is paid',
+    seedsMax: 400,
+  },
+  {
+    name: 'paid-before-its-time',
+    bug: 'whoever waits to be paid for an account waits for headers, and for no time',
+    cuts: [
+      {
+        file: 'enclave/core/recipient.ts',
+        from: 'atSeconds >= pending.at + RECIPIENT_CHANGE_SECONDS',
+        to: 'atSeconds >= pending.at',
+      },
+    ],
+    caughtBy: 'nobody else is paid',
+    seedsMax: 400,
+  },
+  {
+    name: 'paid-after-the-change',
+    bug: 'whoever gave an account away goes on being paid when the delay is over',
+    cuts: [
+      {
+        file: 'enclave/core/recipient.ts',
+        from: 'return pending !== null && isRipe(state, pending, atSeconds) ? pending.recipient : account.recipient',
+        to: 'return pending !== null && isRipe(state, pending, atSeconds) && atSeconds < 0 ? pending.recipient : account.recipient',
+      },
+    ],
+    caughtBy: 'nobody else is paid',
+    seedsMax: 200,
+  },
+  {
+    name: 'credit-for-another',
+    bug: 'a credit that names somebody else counts for whoever has the account',
+    cuts: [
+      {
+        file: 'enclave/core/credit.ts',
+        from: "recipient === account?.pending?.recipient ? null : 'RECIPIENT_MISMATCH'",
+        to: "recipient !== ZERO_ADDRESS ? null : 'RECIPIENT_MISMATCH'",
+      },
+    ],
+    caughtBy: 'inputs mean what was said',
+    seedsMax: 60,
   },
   {
     name: 'stranger-credits',

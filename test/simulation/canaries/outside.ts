@@ -67,6 +67,19 @@ export const OUTSIDE_CANARIES: readonly Canary[] = [
     seedsMax: 120,
   },
   {
+    name: 'auditor-knows-no-heirs',
+    bug: 'the auditor expects the old recipient to be paid for ever',
+    cuts: [
+      {
+        file: 'auditor/naive/recipients.ts',
+        from: 'return landed && waited ? pending.recipient : recipient',
+        to: 'return landed && waited && replay.at < 0 ? pending.recipient : recipient',
+      },
+    ],
+    caughtBy: 'the auditor raises no false alarm',
+    seedsMax: 200,
+  },
+  {
     name: 'paid-from-nowhere',
     bug: 'the contract funds tickets without taking the money out of the treasury',
     cuts: [{ file: BROKER, from: '  state.treasuryWei -= sumWei\n', to: '' }],

@@ -20,16 +20,15 @@ const ADDRESS_MASK = (1n << 160n) - 1n
 
 /** Throws a Violation at the first difference. */
 export async function compareWithContract(world: World, real: RealChain): Promise<number> {
-  const { chain, keys, recipients, genesis } = world
+  const { chain, keys, payees, genesis } = world
   const usesTickets = genesis.policy.strategy === 'ticket'
   const { treasuryWei } = chain.genesisState
   claim(PROPERTY, real.anchor === world.configuration.anchor, () => `the anchor lies at ${real.anchor}`)
-  const list = [...recipients.values()]
   await real.reset({
     treasuryWei,
     authorities: keys.authorities,
     version: chain.rules.version,
-    recipients: list,
+    recipients: payees,
     usesTickets,
   })
   const { round, roundHashes } = chain.genesisState

@@ -6,6 +6,8 @@ import type { DeskCredit } from '../governance.ts'
 import type { LogNode } from '../log-branch.ts'
 import type { Inputs, World } from '../scene.ts'
 import { claim } from '../violation.ts'
+import { isNamed, payeeOf, takeAccount, takeNamed, takeRegister, takeReserve } from './payees.ts'
+import { claimSigned } from './signed.ts'
 
 const CONTIGUOUS = 'inputs are contiguous'
 const MEANT = 'inputs mean what was said'
@@ -28,23 +30,37 @@ function newInputs({ genesis }: World): Inputs {
     treasuryOwner: policy.treasuryOwner,
     adjustSeq: 0,
     drainSeq: 0,
+    sequence: 0,
+    at: 0,
     route: policy.credits,
     sequences: new Map(),
+    ids: new Map(),
     creditedWei: new Map(),
-    recipients: new Map(),
+    payees: new Map(),
   }
 }
 
 function copyOf(inputs: Inputs): Inputs {
-  const { sequences, creditedWei, recipients } = inputs
-  const sets = [...recipients].map(([id, set]) => [id, new Set(set)] as const)
-  return { ...inputs, sequences: new Map(sequences), creditedWei: new Map(creditedWei), recipients: new Map(sets) }
+  const { sequences, ids, creditedWei, payees } = inputs
+  return {
+    ...inputs,
+    sequences: new Map(sequences),
+    ids: new Map(ids),
+    creditedWei: new Map(creditedWei),
+    payees: new Map(payees),
+  }
 }
 
 function take(world: World, inputs: Inputs, entry: Entry): void {
+  inputs.at = entry.at
   switch (entry.type) {
     case 'register':
       return takeRegister(world, inputs, entry.body)
+    case 'reserve':
+      return takeReserve(world, inputs, entry.body)
+    case 'settle':
+      inputs.sequence = entry.body.sequence
+      return
     case 'credit':
       return takeCredit(world, inputs, entry.body)
     case 'credits':
@@ -66,29 +82,13 @@ function take(world: World, inputs: Inputs, entry: Entry): void {
   }
 }
 
-function claimSigned({ governance }: World, what: string): void {
-  claim(NAMED, governance?.signed.has(what) === true, () => `${what} was never signed`)
-}
-
-function takeRegister(world: World, inputs: Inputs, body: Of<'register'>): void {
-  const { id, recipient, source } = body
-  if (source === 'change') return claimSigned(world, `change ${id} ${recipient}`)
-  const inGenesis = source === 'roster' || source === 'opening'
-  if (inGenesis) claim(MEANT, world.recipients.get(id) === recipient, () => `${id} begins with ${recipient}`)
-  else claimSigned(world, `register ${id} ${recipient}`)
-  pin(inputs, id, recipient)
-}
-
-function pin({ recipients }: Inputs, id: string, recipient: Address): void {
-  recipients.set(id, (recipients.get(id) ?? new Set()).add(recipient))
-}
-
 function add({ creditedWei }: Inputs, id: string, wei: bigint): void {
   creditedWei.set(id, (creditedWei.get(id) ?? 0n) + wei)
 }
 
 function takeCredit(world: World, inputs: Inputs, body: Of<'credit'>): void {
   const { id, wei } = body
+  takeAccount(inputs, body)
   if (body.source === 'journal') {
     const meant = world.lines.get(body.hash)
     claim(MEANT, meant?.id === id && meant.wei === wei, () => `line ${body.line} credits ${wei} wei to ${id}`)
@@ -96,7 +96,7 @@ function takeCredit(world: World, inputs: Inputs, body: Of<'credit'>): void {
   } else if (body.source === 'signed') {
     takeNumbers(inputs, body.reporter, body.rseq, 1)
     claimReported(world, body.reporter, body.rseq, body)
-    if (body.recipient !== ZERO_ADDRESS) pin(inputs, id, body.recipient)
+    takeNamed(inputs, id, body.recipient)
   } else {
     const opening = world.genesis.openings.find((one) => one.id === id)
     claim(MEANT, opening?.wei === wei, () => `${id} opens with ${wei} wei`)
@@ -138,8 +138,9 @@ function takeBatch(world: World, inputs: Inputs, body: Of<'credits'>): void {
       claimDeserved(world, inputs, credit.code, credit)
       continue
     }
+    takeAccount(inputs, credit)
     add(inputs, credit.id, credit.wei)
-    if (credit.recipient !== ZERO_ADDRESS) pin(inputs, credit.id, credit.recipient)
+    takeNamed(inputs, credit.id, credit.recipient)
   }
 }
 
@@ -181,12 +182,13 @@ function mayBeRefused({ isCapped }: World, inputs: Inputs, code: string, { id, w
     case 'OVERDRAW':
       return wei < 0n
     case 'LEDGER_FULL':
-      return wei > 0n && !inputs.creditedWei.has(id) && !inputs.recipients.has(id)
+      return wei > 0n && !inputs.creditedWei.has(id) && !inputs.payees.has(id)
     case 'CREDIT_CAP':
       return wei > 0n && isCapped
     case 'ROUTE_CLOSED':
       return inputs.route !== 'signed'
     case 'RECIPIENT_MISMATCH':
+      return recipient !== ZERO_ADDRESS && !isNamed(payeeOf(inputs, id), recipient)
     case 'RECIPIENT_FORBIDDEN':
       return recipient !== ZERO_ADDRESS
     default:

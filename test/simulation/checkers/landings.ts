@@ -8,6 +8,7 @@ import type { CommitInfo, Inputs, Landing, World } from '../scene.ts'
 import { claim, type Property } from '../violation.ts'
 import { count } from '../world.ts'
 import { inputsAfter } from './inputs.ts'
+import { payeeOf } from './payees.ts'
 import { checkTreasury, type Flows, flowsAfter } from './treasury.ts'
 
 type Seen = {
@@ -180,7 +181,7 @@ function judgeCall({ payouts }: CommitInfo, call: CallInfo): void {
   claim('nobody is paid more than credited', same, () => `the call pays ${called.length} of ${payouts.length} payouts`)
 }
 
-/** No account is paid more than was credited to it, and nobody but those whom it was pinned to. */
+/** No account is paid more than was credited to it, and nobody but whom it belongs to at that header. */
 function paidAfter(
   world: World,
   { commit, settled, inputs }: Pick<Landing, 'commit' | 'settled' | 'inputs'>,
@@ -194,9 +195,11 @@ function paidAfter(
     const sum = (paidWei.get(id) ?? 0n) + wei
     const most = inputs.creditedWei.get(id) ?? 0n
     claim('nobody is paid more than credited', sum <= most, () => `${id} has ${sum} wei of ${most}`)
-    const isPinned =
-      account === 0 ? recipient === inputs.treasuryOwner : inputs.recipients.get(id)?.has(recipient) === true
-    claim('nobody else is paid', isPinned, () => `${recipient} is paid for ${id}`)
+    const payee = payeeOf(inputs, id)
+    const isTheirs = recipient === (account === 0 ? inputs.treasuryOwner : payee.recipient)
+    claim('nobody else is paid', isTheirs, () => `${recipient} is paid for ${id}`)
+    if (payee.waiting !== undefined) count(world, 'paid while another one waits')
+    if (payee.isHeir) count(world, 'paid a new recipient')
     paidWei.set(id, sum)
     receivedWei.set(recipient, (receivedWei.get(recipient) ?? 0n) + wei)
   }
