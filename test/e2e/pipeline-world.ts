@@ -72,6 +72,7 @@ export type WorldOptions = {
   readonly drawKeys?: (config: HostConfig) => Promise<Address>
   /** What stands between the host and the chain: gets the chain's address, gives its own. */
   readonly front?: (chainUrl: string) => Promise<string>
+  readonly blockMs?: number
 }
 
 export async function startWorld({
@@ -82,10 +83,11 @@ export async function startWorld({
   keyRelease,
   drawKeys = generateKeys,
   front = async (chainUrl) => chainUrl,
+  blockMs = BLOCK_MS,
 }: WorldOptions = {}): Promise<World> {
   const dataDir = mkdtempSync(join(tmpdir(), 'pipeline-'))
   const redis = await startRedis({ dataDir: join(dataDir, 'redis'), cacheDir: join(ROOT, '.cache', 'redis') })
-  const quiet = { dataDir: join(dataDir, 'chain'), blockMs: BLOCK_MS, finalDepthBlocks: 2, onLine: () => undefined }
+  const quiet = { dataDir: join(dataDir, 'chain'), blockMs, finalDepthBlocks: 2, onLine: () => undefined }
   let chain = await startChain(quiet)
   const known = Array.from({ length: PAYEES }, (_, at) => lower(devAccount(10 + at).address))
   const deployment = await setupChain(chain.url, {
@@ -208,13 +210,13 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(hard)
 }
 
-/** Asks until the answer is not undefined. */
+/** Asks until the answer is not undefined; once more when time is up, since it may have been up while this process slept. */
 export async function until<T>(what: string, ask: () => Promise<T | undefined>, msMax: number): Promise<T> {
   const endMs = Date.now() + msMax
-  while (Date.now() < endMs) {
+  for (let isLate = false; !isLate; await sleep(POLL_MS)) {
+    isLate = Date.now() > endMs
     const answer = await ask()
     if (answer !== undefined) return answer
-    await sleep(POLL_MS)
   }
   throw new Error(`expected within ${msMax} ms: ${what}`)
 }

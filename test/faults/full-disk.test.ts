@@ -1,9 +1,7 @@
-import { arm, died } from './disk/child.ts'
+import { arm, CELL_MS_MAX, died } from './disk/child.ts'
 import { Machine } from './disk/machine.ts'
 import type { Order } from './disk/orders.ts'
 import { orderOf, STAGE_STEPS, type Step } from './disk/steps.ts'
-
-const SUITE_MS_MAX = 200_000
 
 /** What must be whole before anything rests on it. */
 const PROMISED = [
@@ -18,7 +16,7 @@ const STEPS = STAGE_STEPS.filter(({ name }) => PROMISED.includes(name))
 const BROADCAST = STAGE_STEPS.find(({ name }) => name === 'the broadcast of a commit') as Step
 
 describe('the stages on a disk that is full', function () {
-  this.timeout(SUITE_MS_MAX)
+  this.timeout(CELL_MS_MAX)
   let machine: Machine
 
   before(async () => {

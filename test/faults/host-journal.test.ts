@@ -172,7 +172,7 @@ describe('the journal under faults', () => {
   })
 
   it('reads 100 MB in bounded memory', async function () {
-    this.timeout(30_000)
+    this.timeout(120_000)
     const line = `{"event":"credit","orchestrator_id":"orch","amount":"0.001","metadata":{"text":"${'y'.repeat(200)}"}}\n`
     const block = line.repeat(3_700)
     for (let written = 0; written < 100_000_000; written += block.length) appendFileSync(path(), block)

@@ -21,7 +21,7 @@ const ANCHOR = `0x${'a1'.repeat(20)}` as Address
 const FEES = { gas: 100_000, maxFeePerGasWei: '1', maxPriorityFeePerGasWei: '0' }
 
 describe('records of a real enclave, stored under faults', function () {
-  this.timeout(30_000)
+  this.timeout(120_000)
   let config: HostConfig
   let child: EnclaveProcess
   let enclave: EnclaveClient

@@ -1,10 +1,9 @@
 import { expect } from 'chai'
 import { readBoots } from '../../host/boot-records.ts'
-import { arm, died } from './disk/child.ts'
+import { arm, CELL_MS_MAX, died } from './disk/child.ts'
 import { Machine } from './disk/machine.ts'
 import { BOOT_STEPS, FAULTS, type Fault, faultsAt, orderOf, type Step } from './disk/steps.ts'
 
-const SUITE_MS_MAX = 400_000
 /** A boot that ends before a step looks to the next one like a boot that ended after the step before. */
 const FIRST_BOOT_FAULTS: readonly Fault[] = ['torn', 'lost', 'after']
 
@@ -17,7 +16,7 @@ const TITLES: { readonly [F in Fault]: (name: string) => string } = {
 }
 
 describe('a boot on a disk that fails', function () {
-  this.timeout(SUITE_MS_MAX)
+  this.timeout(CELL_MS_MAX)
   let machine: Machine
 
   before(async () => {

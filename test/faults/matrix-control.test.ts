@@ -4,10 +4,9 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { openControl } from '../../host/control.ts'
 import { pathsOf } from '../../host/paths.ts'
-import { died, endOf, onLyingDisk } from './disk/child.ts'
+import { CELL_MS_MAX, died, endOf, onLyingDisk } from './disk/child.ts'
 import { CONTROL_STEPS, FAULTS, type Fault, orderOf, type Step } from './disk/steps.ts'
 
-const SUITE_MS_MAX = 120_000
 const PROGRAM = join(import.meta.dirname, 'disk', 'control-process.ts')
 
 const TITLES: { readonly [F in Fault]: (name: string) => string } = {
@@ -20,7 +19,7 @@ const TITLES: { readonly [F in Fault]: (name: string) => string } = {
 }
 
 describe('a pause on a disk that fails', function () {
-  this.timeout(SUITE_MS_MAX)
+  this.timeout(CELL_MS_MAX)
   let root = ''
 
   beforeEach(() => {

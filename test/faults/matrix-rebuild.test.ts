@@ -1,11 +1,10 @@
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { askForRebuild, isRebuildAsked } from '../../host/rebuild.ts'
-import { died, onLyingDisk } from './disk/child.ts'
+import { CELL_MS_MAX, died, onLyingDisk } from './disk/child.ts'
 import { Machine } from './disk/machine.ts'
 import { type Fault, faultsAt, orderOf, REBUILD_REQUEST, REBUILD_STEPS, type Step } from './disk/steps.ts'
 
-const SUITE_MS_MAX = 300_000
 const REQUEST_PROGRAM = join(import.meta.dirname, 'disk', 'rebuild-request-process.ts')
 
 type Death = Exclude<Fault, 'lost' | 'repeated'>
@@ -19,7 +18,7 @@ const TITLES: { readonly [F in Death]: (name: string) => string } = {
 const DEATHS: readonly Death[] = ['before', 'after', 'torn']
 
 describe('a rebuild on a disk that fails', function () {
-  this.timeout(SUITE_MS_MAX)
+  this.timeout(CELL_MS_MAX)
   let machine: Machine
 
   before(async () => {

@@ -10,12 +10,11 @@ import { DEV_ACCOUNTS, devAccount } from '../../scripts/chain/accounts.ts'
 import { fundGasFloat } from '../../scripts/chain/setup.ts'
 import { said } from '../e2e/authority-world.ts'
 import { ether, until } from '../e2e/pipeline-world.ts'
-import { arm, died, onLyingDisk } from './disk/child.ts'
+import { arm, CELL_MS_MAX, died, onLyingDisk } from './disk/child.ts'
 import { Machine, SETTLED_MS_MAX } from './disk/machine.ts'
 import { ROTATION_GIVEN_UP, ROTATION_NOTE, TAKEOVER_STEPS } from './disk/rotation-steps.ts'
 import { FAULTS, type Fault, faultsAt, orderOf, REBUILD_STEPS, type Step } from './disk/steps.ts'
 
-const SUITE_MS_MAX = 600_000
 const ROTATE_PROGRAM = join(import.meta.dirname, 'disk', 'rotate-process.ts')
 const ADMIN_KEY = '7'.repeat(64)
 
@@ -40,7 +39,7 @@ function takeoverFaults(step: Step): readonly Fault[] {
 }
 
 describe('a rotation on a disk that fails', function () {
-  this.timeout(SUITE_MS_MAX)
+  this.timeout(CELL_MS_MAX)
   let machine: Machine
   const keyFiles = { admin: '', guardian: '' }
 

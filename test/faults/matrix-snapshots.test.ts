@@ -8,11 +8,10 @@ import { startEnclave } from '../../host/enclave-process.ts'
 import { openLog } from '../../host/log.ts'
 import { listSnapshots, SNAPSHOTS_KEPT } from '../../host/snapshots.ts'
 import { lineOf, until } from '../e2e/pipeline-world.ts'
-import { died, endOf, onLyingDisk } from './disk/child.ts'
+import { CELL_MS_MAX, died, endOf, onLyingDisk } from './disk/child.ts'
 import { Machine, SETTLED_MS_MAX } from './disk/machine.ts'
 import { FAULTS, type Fault, faultsAt, orderOf, SNAPSHOT_STEPS, type Step } from './disk/steps.ts'
 
-const SUITE_MS_MAX = 200_000
 const PROGRAM = join(import.meta.dirname, 'disk', 'snapshot-process.ts')
 /** With ids of this length, more than a chunk of 256 KiB holds. */
 const ACCOUNTS = 2_500
@@ -28,7 +27,7 @@ const TITLES: { readonly [F in Fault]: (name: string) => string } = {
 }
 
 describe('snapshots of many accounts on a disk that fails', function () {
-  this.timeout(SUITE_MS_MAX)
+  this.timeout(CELL_MS_MAX)
   let machine: Machine
   /** Files of one whole snapshot. */
   let files = 0
