@@ -1,25 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { expect } from 'chai'
 import { type Address, createTestClient, createWalletClient, getContract, type Hex, http, publicActions } from 'viem'
 import { installWorld, readArtifact, WORLD, WORLD_ABI, WORLD_FIRST_ROUND } from '../../scripts/chain/world.ts'
 import { addressOf } from './wire.ts'
 
 const TRANSCODERS = 110
-const START_ATTEMPTS_MAX = 100
-const START_POLL_MS = 50
+const POLL_MS = 50
 const CHAIN_ID = 42161
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('expected a TCP port')
-  return address.port
-}
 
 /** The platform's own binary: the wrapper beside it leaves its child running when it is killed. */
 function anvilBinary(): string {
@@ -34,12 +24,10 @@ describe('the world on a live node', function () {
   let url = ''
 
   before(async () => {
-    const port = await freePort()
-    url = `http://127.0.0.1:${port}`
-    node = spawn(anvilBinary(), ['--port', String(port), '--chain-id', String(CHAIN_ID), '--silent'], {
-      stdio: 'ignore',
-    })
-    await answered(url)
+    const words = ['--port', '0', '--chain-id', String(CHAIN_ID)]
+    const started = spawn(anvilBinary(), words, { stdio: ['ignore', 'pipe', 'ignore'] })
+    node = started
+    url = await listeningUrl(started.stdout)
   })
 
   after(async () => {
@@ -57,7 +45,7 @@ describe('the world on a live node', function () {
       setCode: (address: Address, bytecode: Hex) => chain.setCode({ address, bytecode }),
       send: async (transaction: { to: Address; data: Hex; value?: bigint }) => {
         const hash = await wallet.sendTransaction({ ...transaction, chain: null })
-        const { status } = await chain.waitForTransactionReceipt({ hash, pollingInterval: START_POLL_MS })
+        const { status } = await chain.waitForTransactionReceipt({ hash, pollingInterval: POLL_MS })
         expect(status).to.equal('success')
       },
       artifact: (name: string) => readArtifact(name),
@@ -74,15 +62,14 @@ describe('the world on a live node', function () {
   })
 })
 
-async function answered(url: string): Promise<void> {
-  const client = createTestClient({ mode: 'anvil', transport: http(url, { retryCount: 0 }) }).extend(publicActions)
-  for (let attempt = 1; attempt <= START_ATTEMPTS_MAX; attempt++) {
-    const up = await client.getChainId().then(
-      () => true,
-      () => false,
-    )
-    if (up) return
-    await new Promise((resolve) => setTimeout(resolve, START_POLL_MS))
-  }
-  throw new Error(`anvil did not answer at ${url}`)
+/** It takes a free port and says which one. It is read to its end: a full pipe would stop it. */
+function listeningUrl(stdout: Readable): Promise<string> {
+  return new Promise((found, fail) => {
+    createInterface({ input: stdout })
+      .on('line', (line) => {
+        const [, place] = /^Listening on (\S+)$/.exec(line) ?? []
+        if (place !== undefined) found(`http://${place}`)
+      })
+      .on('close', () => fail(new Error('expected anvil to listen, it ended')))
+  })
 }

@@ -11,7 +11,7 @@ const general = z.array(line).max(LINES_MAX)
 
 const LONG = { hash: new Uint8Array(32).fill(7), bytes: LINE_BYTES_MAX + 1 }
 
-/** What is read of these lines, or how many things are wrong and where the first one is. */
+/** What is read of these lines, or which of them is the first that is wrong: of none where there is no list. */
 function quickly(lines: unknown): unknown {
   const { data, error } = METHODS.apply_events.params.safeParse({ firstIndex: 0, head: ZERO_HASH, lines })
   return data?.lines ?? error?.issues[0]?.path.slice(1, 2)
