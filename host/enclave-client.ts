@@ -15,7 +15,7 @@ import {
   wrap,
 } from 'cockatiel'
 import type { CborInput } from '../enclave/protocol/cbor.ts'
-import { CodedError, ERRORS, type ErrorCode, isCoded } from '../enclave/protocol/errors.ts'
+import { CodedError, ERRORS, type ErrorCode, isCoded, quote } from '../enclave/protocol/errors.ts'
 import { decodeMessage, encodeFrame, encodeMessage, FrameReader } from '../enclave/protocol/frame.ts'
 import type { MethodResults } from '../enclave/protocol/method-results.ts'
 import type { MethodName, Params } from '../enclave/protocol/methods.ts'
@@ -175,12 +175,16 @@ class Lane {
   }
 
   #answer(message: { readonly [key: string]: unknown }): void {
-    const first = this.#waiting.shift()
+    const [first] = this.#waiting
     if (first === undefined) return
+    const { result } = message
+    const refusal = result === undefined ? refusalOf(message['error']) : undefined
+    // It goes from the queue when there is something to settle it with: nobody else would ever settle it.
+    this.#waiting.shift()
     clearTimeout(first.timer)
     this.#queued.shift()?.()
-    if (message['result'] !== undefined) first.done(message['result'])
-    else first.fail(refusalOf(message['error']))
+    if (refusal === undefined) first.done(result)
+    else first.fail(refusal)
   }
 }
 
@@ -188,10 +192,9 @@ function refusalOf(error: unknown): CodedError {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
   const text = typeof message === 'string' ? message : 'no message'
   if (typeof code === 'string' && Object.hasOwn(ERRORS, code)) return new CodedError(code as ErrorCode, text)
-  return new CodedError(
-    'ENCLAVE_ANSWER',
-    `expected a known code, got ${String(code).slice(0, CODE_CHARACTERS_MAX)}: ${text}`,
-  )
+  // A map has no text of its own, and one that names a toString throws where it is asked for it.
+  const got = typeof code === 'string' ? code : quote(code)
+  return new CodedError('ENCLAVE_ANSWER', `expected a known code, got ${got.slice(0, CODE_CHARACTERS_MAX)}: ${text}`)
 }
 
 const CODE_CHARACTERS_MAX = 64

@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createSocketServer } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { main as auditorMain } from '../../auditor/main.ts'
 import { type ErrorCode, isCoded } from '../../enclave/protocol/errors.ts'
+import { encodeFrame, encodeMessage } from '../../enclave/protocol/frame.ts'
 import { openAuditLog } from '../../host/audit-log.ts'
 import { readKeyFile } from '../../host/boot.ts'
 import { openChain } from '../../host/chain.ts'
@@ -134,6 +135,18 @@ describe('found by fuzzing: papers of others', () => {
 
   it('reads no more of a file without an end than an act may have', async () => {
     expect(await refused(() => readAct('/dev/zero'))).to.equal('ACT_INVALID')
+  })
+})
+
+describe('found by fuzzing: another program in the place of the enclave', () => {
+  it('settles a call whose refusal has a map for its code, instead of leaving it open for ever', async () => {
+    const message = encodeMessage({ error: { code: { toString: 1 } } }, 'cbor')
+    const server = createSocketServer((socket) => void socket.once('data', () => socket.write(encodeFrame(message))))
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', () => done()))
+    const client = openEnclaveClient(`tcp://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    expect(await refused(() => client.call('halt', { reason: 'r' }))).to.equal('ENCLAVE_ANSWER')
+    client.close()
+    await new Promise((done) => server.close(done))
   })
 })
 

@@ -3,6 +3,7 @@ import type { Target } from '../engine/target.ts'
 import { ACTS } from './acts.ts'
 import { ATTESTATION } from './attestation.ts'
 import { BOOT } from './boot.ts'
+import { CLIENT } from './client.ts'
 import { KMS } from './cms.ts'
 import { ENCODINGS } from './encodings.ts'
 import { HOST_FILES } from './host-files.ts'
@@ -41,6 +42,7 @@ export const TARGETS: readonly Target[] = [
   ...PAPERS,
   ...ACTS,
   ...STATEMENTS,
+  ...CLIENT,
 ]
 
 export function findTarget(name: string): Target | undefined {
