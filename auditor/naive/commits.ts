@@ -211,7 +211,8 @@ const BACKOFF_DOUBLINGS_MAX = 30
 /** k failures in a row wait 2^k sequences, within the policy's bound. */
 function noteOutcome(ledger: Ledger, payout: Payout, paid: boolean, sequence: number): void {
   const account = ledger.accounts[payout.account]
-  if (account === undefined) return
+  // An outcome is that of the recipient it was for, who may have been replaced meanwhile.
+  if (account === undefined || account.recipient !== payout.recipient) return
   account.failures = paid ? 0 : account.failures + 1
   const waited = Math.min(2 ** Math.min(account.failures, BACKOFF_DOUBLINGS_MAX), ledger.policy.backoffSequencesMax)
   account.retrySequence = paid ? 0 : sequence + waited

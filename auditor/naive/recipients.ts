@@ -44,9 +44,12 @@ export function ripen(replay: Replay, ledger: Ledger, account: Account): void {
   pinTo(ledger, account, recipient)
 }
 
+/** Failures are those of a recipient: another one begins without any. */
 export function pinTo(ledger: Ledger, account: Account, recipient: Address): void {
   account.recipient = recipient
   account.pending = null
+  account.failures = 0
+  account.retrySequence = 0
   ledger.touched.add(account)
 }
 

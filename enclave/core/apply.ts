@@ -109,7 +109,8 @@ function applySettle(state: State, body: Body<'settle'>): void {
     const account = releaseReserve(state, payout.account, payout.wei)
     if (paid) settlePaid(state, account, payout)
     noteDue(state, account)
-    noteOutcome(state, account, paid, unlanded.header.sequence)
+    // One that was replaced while its payout was on its way says nothing of its successor.
+    if (account.recipient === payout.recipient) noteOutcome(state, account, paid, unlanded.header.sequence)
   }
   state.head = head
   state.sequence = unlanded.header.sequence

@@ -66,8 +66,11 @@ function take(room: Room, recipient: Address, amountWei: bigint): void {
  * least comes first, since a million may be passed over.
  */
 function dueOf(state: State, account: Account, room: Room, atSeconds: number): bigint {
-  if (account.retrySequence > state.sequence + 1) return 0n
+  const waits = account.retrySequence > state.sequence + 1
+  if (waits && account.pending === null) return 0n
   const recipient = recipientAt(state, account, atSeconds)
+  // The failures were those of the recipient before.
+  if (waits && recipient === account.recipient) return 0n
   const dueWei = account.index === 0 ? drainOf(account, room) : shareOf(state, account, recipient, room, atSeconds)
   return dueWei > 0n && isPayable(state, recipient) ? dueWei : 0n
 }

@@ -160,11 +160,13 @@ function ownText(text: string): string {
   return decoder.decode(utf8(text))
 }
 
-/** The account must be touched before. */
+/** Another recipient begins without the failures of the one before. The account must be touched before. */
 export function pinRecipient(state: State, account: Account, recipient: Address): void {
   if (account.recipient === ZERO_ADDRESS) state.accountsWithoutRecipient--
   account.recipient = recipient
   account.pending = null
+  account.failures = 0
+  account.retrySequence = 0
   noteDue(state, account)
 }
 

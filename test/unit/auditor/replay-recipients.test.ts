@@ -1,6 +1,7 @@
 import { assert } from 'chai'
 import { accounts } from '../../../auditor/replay.ts'
 import type { Wei } from '../../../enclave/protocol/money.ts'
+import { codeOf } from '../../builders/refusals.ts'
 import { aGovernedLog, credit, land } from './governed-log.ts'
 import { ANCHOR, AUTHORITY, addressOf, BROKER, type LogBuilder } from './log-builder.ts'
 import { firstFinding, refuses, replayOf } from './log-judge.ts'
@@ -8,6 +9,7 @@ import {
   ADMINS,
   aChange,
   aCredit,
+  aDrain,
   aSuccession,
   byRecipient,
   byRegistrar,
@@ -169,5 +171,54 @@ describe('auditor: the delay of a change', () => {
     const log = land(waiting(), 100).wait(WAIT_SECONDS)
     log.put('policy', aSuccession(log.state.policy, { deniedRecipients: [second.address] }))
     refuses(pay(log, second), log.entries.length, 'PAYOUT_RECIPIENT')
+  })
+})
+
+describe('auditor: the back-off of a recipient that was changed', () => {
+  /** When each payout of an account that always fails is tried: the wait doubles every time. */
+  const TRIES = [1, 3, 7, 15, 31, 63]
+  const failing = (change: ReturnType<typeof aChange>) => {
+    const log = credit(aGovernedLog({ backoffSequencesMax: 1_024 }).open(), aCredit()).put('register', change)
+    for (let sequence = 1; sequence <= 100; sequence++)
+      if (TRIES.includes(sequence)) log.pay().settle(0n)
+      else log.bare().settle(null)
+    return log.wait(WAIT_SECONDS)
+  }
+  const pay = (log: LogBuilder, recipient: typeof first, payoutId: number) =>
+    log.with('reserve', {
+      sequence: log.state.sequence + 1,
+      payouts: [{ payoutId, account: 1, recipient: recipient.address, wei: 1_000n as Wei, kind: 'transfer' }],
+    })
+
+  it('ends with the change: the new one is tried at once, and waits for its own failures alone', () => {
+    const log = failing(aChange()).pay().settle(0n)
+    refuses(pay(log, second, 8), log.entries.length, 'PAYOUT_BACKOFF')
+    log.bare().settle(null).pay().settle(1n)
+    assert.equal(firstFinding(log.entries), 'clean')
+    assert.equal(accounts(replayOf(log.entries))[1]?.paidWei, 10n ** 9n)
+  })
+
+  it('stays with a change that was withdrawn', () => {
+    assert.equal(firstFinding(pay(failing(aChange()), second, 7)), 'clean')
+    const withdrawn = failing(aChange({ recipient: first.address }, { to: first }))
+    refuses(pay(withdrawn, first, 7), withdrawn.entries.length, 'PAYOUT_BACKOFF')
+    assert.equal(
+      codeOf(() => withdrawn.pay()),
+      'NOTHING_DUE',
+    )
+  })
+
+  it('of a treasury owner does not hold up his successor, though the payout was on its way', () => {
+    const log = aGovernedLog().open().put('adjust', aDrain()).pay()
+    log.put('policy', aSuccession(log.state.policy, { treasuryOwner: third.address }))
+    log.settle(0n).pay().settle(1n)
+    assert.equal(firstFinding(log.entries), 'clean')
+    const { recipient, paidWei } = accounts(replayOf(log.entries))[0] ?? {}
+    assert.deepEqual({ recipient, paidWei }, { recipient: third.address, paidWei: 1_000n })
+    const same = aGovernedLog().open().put('adjust', aDrain()).pay().settle(0n)
+    assert.equal(
+      codeOf(() => same.pay()),
+      'NOTHING_DUE',
+    )
   })
 })
