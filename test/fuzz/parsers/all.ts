@@ -9,6 +9,7 @@ import { ENCODINGS } from './encodings.ts'
 import { HOST_FILES } from './host-files.ts'
 import { JOURNAL } from './journal.ts'
 import { LOG } from './log.ts'
+import { METADATA } from './metadata.ts'
 import { NSM } from './nsm.ts'
 import { PAPERS } from './papers.ts'
 import { REBUILD } from './rebuild.ts'
@@ -43,6 +44,7 @@ export const TARGETS: readonly Target[] = [
   ...ACTS,
   ...STATEMENTS,
   ...CLIENT,
+  ...METADATA,
 ]
 
 export function findTarget(name: string): Target | undefined {
