@@ -43,7 +43,8 @@ function demandFixed(replay: Replay, ledger: Ledger, { policy }: Body<'policy'>)
   const reopened = ledger.policy.credits === 'signed' && policy.credits !== 'signed'
   demand(replay, !reopened, 'POLICY_FIELD', 'credits', 'signed, as once decided', policy.credits)
   const owner = policy.treasuryOwner
-  demand(replay, isPayable(ledger, owner), 'POLICY_FIELD', 'treasuryOwner', 'an address that can be paid', owner)
+  const payable = isPayable(ledger, owner, policy)
+  demand(replay, payable, 'POLICY_FIELD', 'treasuryOwner', 'an address that can be paid', owner)
   try {
     parsePolicy(policyCodec.encode(policy))
   } catch (error) {

@@ -15,11 +15,11 @@ const CHANGE_SECONDS = 72 * 3_600
 type Source = Body<'register'>['source']
 type Registration<S extends Source> = Extract<Body<'register'>, { source: S }>
 
-/** Nobody whom the contract refuses, and nobody whom the policy denies. */
-export function isPayable(ledger: Ledger, recipient: Address): boolean {
+/** Nobody whom the contract refuses, and nobody whom the policy in force denies, or the one that is asked about. */
+export function isPayable(ledger: Ledger, recipient: Address, policy = ledger.policy): boolean {
   const { anchor, broker } = ledger.genesis
   const never: readonly Address[] = [ZERO_ADDRESS, anchor, broker, ledger.authority]
-  return !never.includes(recipient) && !ledger.policy.deniedRecipients.includes(recipient)
+  return !never.includes(recipient) && !policy.deniedRecipients.includes(recipient)
 }
 
 /** An id that is an address belongs to that address alone. */

@@ -38,7 +38,9 @@ function checkFixed(state: State, policy: Policy): void {
   }
   if (state.policy.credits === 'signed' && policy.credits !== 'signed')
     refuse('POLICY_FIXED', 'credits signed, as once decided', policy.credits)
-  if (!isPayable(state, policy.treasuryOwner))
+  // By the policy that names him: it may forgive whom the one before denied.
+  const { configuration, authority } = state
+  if (!isPayable({ configuration, authority, policy }, policy.treasuryOwner))
     refuse('RECIPIENT_FORBIDDEN', 'a treasuryOwner that can be paid', policy.treasuryOwner)
 }
 

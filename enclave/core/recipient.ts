@@ -28,9 +28,10 @@ function isRipe(state: State, pending: NonNullable<Account['pending']>, atSecond
   )
 }
 
+type Rules = Pick<State, 'configuration' | 'authority' | 'policy'>
+
 /** Nobody the contract would refuse, and nobody the policy denies: one such payee would revert the payouts of all. */
-export function isPayable(state: State, recipient: Address): boolean {
-  const { configuration, authority, policy } = state
+export function isPayable({ configuration, authority, policy }: Rules, recipient: Address): boolean {
   const never: readonly Address[] = [ZERO_ADDRESS, configuration.anchor, configuration.broker, authority]
   return !never.includes(recipient) && !policy.deniedRecipients.includes(recipient)
 }

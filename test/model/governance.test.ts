@@ -198,6 +198,22 @@ describe('a quorum of admins', () => {
     audited(boot.entries)
   })
 
+  it('judges the treasury owner of a policy by that policy alone, and never one that the contract refuses', () => {
+    const owner = anAddress(0xcc)
+    const { world, boot, by } = aLedger({ deniedRecipients: [owner] })
+    const forgiving: Policy = { ...world.genesis.policy, deniedRecipients: [], treasuryOwner: owner }
+    const { policyHash } = boot.ledger
+    const codeOf = (flip: Partial<Policy>) =>
+      refusalOf(() => boot.call('set_policy', by.policy({ ...forgiving, ...flip }, 2, policyHash)))
+    expect(codeOf({ deniedRecipients: [owner] })).to.equal('POLICY_INVALID')
+    for (const treasuryOwner of [forgiving.anchor, forgiving.broker, boot.call('status', {}).address])
+      expect(codeOf({ treasuryOwner })).to.equal('RECIPIENT_FORBIDDEN')
+    boot.store('set_policy', by.policy(forgiving, 2, policyHash))
+    boot.store('drain', by.drain({ drainSeq: 1, amountWei: wei(1n) }))
+    expect(boot.prepare().payouts[0].recipient).to.equal(owner)
+    audited(boot.entries)
+  })
+
   it('closes the journal once, for ever', () => {
     const { world, boot, by } = aLedger()
     const signed: Policy = { ...world.genesis.policy, credits: 'signed' }

@@ -103,6 +103,15 @@ describe('auditor: succession of policies', () => {
     assert.equal(firstFinding(open.with('policy', aSuccession(open.state.policy, { credits: 'signed' }))), 'clean')
   })
 
+  it('judges the treasury owner by the new policy, which may forgive an address that was denied', () => {
+    const owner = addressOf(0xe2)
+    const denied = aGovernedLog({ deniedRecipients: [owner] })
+    const become = (deniedRecipients: Policy['deniedRecipients']) =>
+      denied.with('policy', aSuccession(denied.state.policy, { treasuryOwner: owner, deniedRecipients }))
+    assert.equal(firstFinding(become([])), 'clean')
+    refuses(become([owner]), NEXT, 'POLICY_FIELD', 'treasuryOwner')
+  })
+
   it('closes the journal from the very next entry on, refused lines too', () => {
     const open = aGovernedLog({ credits: 'host-trusted' }).lineOf('orch-a', '1').raw('not json\n')
     assert.equal(firstFinding(open.entries), 'clean')
