@@ -15,10 +15,10 @@ import { openBroadcast } from '../../workers/3-broadcast/worker.ts'
 import { openConfirm } from '../../workers/4-confirm/worker.ts'
 import { ether, PAYEES, startWorld, TREASURY_WEI, until, type World } from './pipeline-world.ts'
 
-const SUITE_MS_MAX = 180_000
+const SUITE_MS_MAX = 400_000
 const CREDIT = '0.01'
-const PAID_MS_MAX = 30_000
-const CRASH_MS_MAX = 30_000
+const PAID_MS_MAX = 120_000
+const CRASH_MS_MAX = 120_000
 const POLL_MS = 20
 
 /** Each durable step of the three stages, with the process dead right before it and right after it. */

@@ -10,7 +10,7 @@ import { listSnapshots, snapshotIfDue } from '../../host/snapshots.ts'
 import { openIngest } from '../../workers/1-ingest/worker.ts'
 import { ether, PAYEES, startWorld, type World } from './pipeline-world.ts'
 
-const SUITE_MS_MAX = 90_000
+const SUITE_MS_MAX = 300_000
 const CREDIT = '0.01'
 const EVERY_RECORDS = 5
 

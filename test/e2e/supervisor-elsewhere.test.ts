@@ -9,10 +9,10 @@ import { openLog } from '../../host/log.ts'
 import { superviseEnclave } from '../../host/supervisor.ts'
 import { until } from './pipeline-world.ts'
 
-const WAIT_MS_MAX = 20_000
+const WAIT_MS_MAX = 120_000
 
 describe('a supervisor whose enclave the operator runs', function () {
-  this.timeout(60_000)
+  this.timeout(2 * WAIT_MS_MAX)
   let folder = ''
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'elsewhere-'))
