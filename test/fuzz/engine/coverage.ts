@@ -11,7 +11,7 @@ type Unreached = readonly Range[]
 /** For each function that was called, what was not entered of it. */
 export type Reached = ReadonlyMap<string, Unreached>
 
-const WATCHED = ['enclave', 'host', 'auditor', 'queues', 'scripts'].map(
+const WATCHED = ['enclave', 'host', 'api', 'auditor', 'reporter', 'queues', 'scripts'].map(
   (folder) => pathToFileURL(`${ROOT}/${folder}/`).href,
 )
 

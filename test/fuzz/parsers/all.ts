@@ -1,6 +1,7 @@
 /** Every target, by the boundary that its bytes cross. */
 import type { Target } from '../engine/target.ts'
 import { ACTS } from './acts.ts'
+import { API } from './api.ts'
 import { ATTESTATION } from './attestation.ts'
 import { BOOT } from './boot.ts'
 import { CLIENT } from './client.ts'
@@ -45,6 +46,7 @@ export const TARGETS: readonly Target[] = [
   ...STATEMENTS,
   ...CLIENT,
   ...METADATA,
+  ...API,
 ]
 
 export function findTarget(name: string): Target | undefined {
