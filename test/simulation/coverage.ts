@@ -28,6 +28,8 @@ const REVERTED = [
   'reverted commitAndPay AnchorFrozen',
   'reverted commitAndPay AnchorTicketFailed',
   'reverted commitAndPay AnchorBadSignature',
+  'reverted commitAndPay AnchorGas',
+  'reverted commitAndPay AnchorDepositChanged',
   'reverted rotateAuthority AnchorNotApproved',
 ]
 const REVERTED_RARELY = [
@@ -106,6 +108,7 @@ const HAPPENED = [
   'confirmed blindly',
   'records lost with a disk',
   'rotation landed',
+  'a payee called back: AnchorReentered',
   'change of recipient carried out',
   'paid while another one waits',
   'paid a new recipient',

@@ -69,6 +69,7 @@ function stopFaults(world: World): void {
   chain.clearPool()
   chain.baseFeeWei = BASE_FEE_WEI
   chain.poke({ kind: 'pause', paused: false })
+  chain.poke({ kind: 'broker', keeps: false })
   chain.poke({ kind: 'round', number: state.round + 1, hash: roundHashOf(random, state.round + 1), open: true })
   for (const recipient of payees) chain.poke({ kind: 'payable', recipient, payable: true })
   chain.submit({ kind: 'unfreeze' })

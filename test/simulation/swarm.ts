@@ -84,21 +84,34 @@ const FAULTS = {
   overspent: 150,
 } as const
 
-export type FaultName = keyof typeof FAULTS
+/** These came later, and are drawn from a stream of their own: worlds that know none of them are what they were. */
+const LATER_FAULTS = {
+  /** A payee's code calls back into the anchor with some call that was signed. */
+  reentrant: 60,
+  /** A call is relayed with too little gas for a transfer. */
+  starved: 60,
+  /** Livepeer's governance puts a broker in place that takes money and redeems nothing. */
+  brokerKeeps: 30,
+} as const
+
+const ALL_FAULTS = { ...FAULTS, ...LATER_FAULTS }
+
+export type FaultName = keyof typeof ALL_FAULTS
 export type Faults = { readonly [name in FaultName]: number }
 
-export const FAULT_NAMES = Object.keys(FAULTS) as readonly FaultName[]
+export const FAULT_NAMES = Object.keys(ALL_FAULTS) as readonly FaultName[]
 const PERMILLE_MAX = 900
 /** How savage, as a factor. */
 const LEVELS = [0.3, 1, 1, 3]
 /** How many of a thousand faults exist in a world. */
 const DENSITIES = [80, 200, 350, 600]
 
-export function drawFaults(random: Random): Faults {
+export function drawFaults(random: Random, later: Random): Faults {
   const density = random.pick(DENSITIES)
   return mapFaults((name) => {
-    const permille = Math.min(PERMILLE_MAX, Math.ceil(FAULTS[name] * random.pick(LEVELS)))
-    return random.chance(density) ? permille : 0
+    const dice = name in LATER_FAULTS ? later : random
+    const permille = Math.min(PERMILLE_MAX, Math.ceil(ALL_FAULTS[name] * dice.pick(LEVELS)))
+    return dice.chance(density) ? permille : 0
   })
 }
 

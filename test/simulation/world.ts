@@ -28,6 +28,8 @@ const CAPS_STREAM = 0x6a09e667
 /** How many governed worlds grow old enough for a change of recipient, of a stream of its own too. */
 const AGED_PERMILLE = 300
 const AGE_STREAM = 0x9b05688c
+/** Of faults that came later; the seeds of seeds.txt draw none of them, and so are the worlds that they were. */
+const LATER_FAULTS_STREAM = 0x2dbe3c43
 const WINDOW_SECONDS = 300
 const CAPS = {
   recipientWindowWeiMax: wei(2n * ETHER_WEI),
@@ -40,7 +42,7 @@ export type WorldOptions = { readonly real: boolean; readonly anchor?: Address }
 export function newWorld(seed: number, checks: Observer, { real, anchor = ANCHOR }: WorldOptions): World {
   const random = new Random(seed)
   const keys = drawKeys(random.split())
-  const faults = drawFaults(random.split())
+  const faults = drawFaults(random.split(), new Random(seed, LATER_FAULTS_STREAM))
   const { owners, roster, openings } = drawOwners(random.split())
   const heirs = drawHeirs(new Random(seed, AGE_STREAM), owners)
   const governance = random.chance(GOVERNED_PERMILLE) ? drawGovernance(random.split(), owners, heirs) : undefined

@@ -60,10 +60,11 @@ function spanOf({ random, nowSeconds }: World, state: State | undefined): Span {
 
 /** The chain is as cheap, and the broker as open, as they mostly are. */
 function calm({ chain }: World): void {
-  const { frozenAt, paused } = chain.tip.state
+  const { frozenAt, paused, brokerKeeps } = chain.tip.state
   chain.baseFeeWei = BASE_FEE_WEI
   if (frozenAt !== 0) chain.submit({ kind: 'unfreeze' })
   if (paused) chain.poke({ kind: 'pause', paused: false })
+  if (brokerKeeps) chain.poke({ kind: 'broker', keeps: false })
 }
 
 /** One header a block: the last one is confirmed and the next one prepared. */

@@ -16,6 +16,7 @@ import {
   replayCall,
   togglePayable,
 } from './network.ts'
+import { keepMoney, reenter, starve } from './payees.ts'
 import { quietTime } from './quiet.ts'
 import { report } from './reporters.ts'
 import { replayAct, tamper } from './tampering.ts'
@@ -55,6 +56,9 @@ export function schedule({ faults, governance }: World): readonly Turn[] {
     { weight: faults.blobsLost, act: loseBlobs },
     { weight: faults.tampered, act: tamper },
     { weight: faults.replayedAct, act: replayAct },
+    { weight: faults.reentrant, act: reenter },
+    { weight: faults.starved, act: starve },
+    { weight: faults.brokerKeeps, act: keepMoney },
   ]
   return turns.filter(({ weight }) => weight > 0)
 }

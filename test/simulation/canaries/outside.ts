@@ -145,6 +145,48 @@ export const OUTSIDE_CANARIES: readonly Canary[] = [
     seedsMax: 60,
   },
   {
+    name: 'guard-forgotten',
+    bug: 'a payee whose code calls back opens a session out of the middle of a commit',
+    cuts: [{ file: ANCHOR, from: "  require(moment.isEntered !== true, 'AnchorReentered')\n", to: '' }],
+    caughtBy: 'no stale state has an effect',
+    seedsMax: 400,
+  },
+  {
+    name: 'broker-keeps-unseen',
+    bug: 'the contract does not look whether the broker still has the money that it was to pay',
+    cuts: [
+      {
+        file: ANCHOR,
+        from: "  require(depositOf(state, state.authority) === depositWei, 'AnchorDepositChanged')\n",
+        to: '',
+      },
+    ],
+    caughtBy: 'money is conserved',
+    seedsMax: 120,
+  },
+  {
+    name: 'model-knows-no-guard',
+    bug: 'a payee that calls back is answered by the model as if nobody else were in the middle of a call',
+    cuts: [{ file: ANCHOR, from: "  require(moment.isEntered !== true, 'AnchorReentered')\n", to: '' }],
+    caughtBy: 'the model is the contract',
+    seedsMax: 40,
+    real: true,
+  },
+  {
+    name: 'model-knows-no-gas',
+    bug: 'in the model a relayer who gives too little gas makes a payout fail, where the contract reverts',
+    cuts: [
+      {
+        file: ANCHOR,
+        from: "    require(moment.isStarved !== true, 'AnchorGas')\n    if (!state.payable.has(recipient)) {",
+        to: '    if (moment.isStarved === true || !state.payable.has(recipient)) {',
+      },
+    ],
+    caughtBy: 'the model is the contract',
+    seedsMax: 40,
+    real: true,
+  },
+  {
     name: 'model-forgets-sessions',
     bug: 'the model of the contract lets a session key be opened twice',
     cuts: [{ file: ANCHOR, from: "  require(open.session !== state.session, 'AnchorSessionUsed')\n", to: '' }],

@@ -3,15 +3,31 @@
  * in every hundredth world each call it answers is run again by the compiled contract.
  */
 import { keccak256 } from '../../../enclave/protocol/hash.ts'
-import { type Hash, toHash, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
+import { type Address, type Hash, toHash, ZERO_ADDRESS, ZERO_HASH } from '../../../enclave/protocol/ids.ts'
 import type { Payouts } from '../../../enclave/protocol/ticket.ts'
 import { concatBytes, hashWord, uintWord } from '../../../enclave/protocol/words.ts'
 import { fundTickets, redeemOurs } from './broker.ts'
 import { Reverted } from './reverted.ts'
 import { FREEZE_SECONDS_MAX, type Rules } from './rules.ts'
-import { type BrokerBody, type CallInfo, type ChainState, depositOf, type EventBody, type Outcome } from './state.ts'
+import {
+  type BrokerBody,
+  type CallInfo,
+  type ChainState,
+  depositOf,
+  type EventBody,
+  type Outcome,
+  type Reentry,
+} from './state.ts'
 
-type Moment = { readonly state: ChainState; readonly rules: Rules; readonly atSeconds: number }
+type Moment = {
+  readonly state: ChainState
+  readonly rules: Rules
+  readonly atSeconds: number
+  /** Too little gas for a transfer. */
+  readonly isStarved?: boolean
+  /** A payee calls out of a call that has not ended. */
+  readonly isEntered?: boolean
+}
 
 function require(holds: boolean, error: string): void {
   if (!holds) throw new Reverted(error)
@@ -19,6 +35,7 @@ function require(holds: boolean, error: string): void {
 
 /** Runs one call on `state`, which the caller drops when it reverts. */
 export function callAnchor(moment: Moment, call: CallInfo): Outcome {
+  require(moment.isEntered !== true, 'AnchorReentered')
   switch (call.decoded.kind) {
     case 'openSession':
       return openSession(moment, call, call.decoded)
@@ -96,11 +113,11 @@ function commitAndPay(moment: Moment, call: CallInfo, decoded: Kind<'commitAndPa
   const count = call.payouts.tickets.length + call.payouts.transfers.length
   require(decoded.skip >> BigInt(count) === 0n, 'AnchorSkip')
   state.sequence = sequence
-  const { bitmap, broker } = pay(moment, call.payouts, decoded.skip)
+  const { bitmap, broker, reentries, inner } = pay(moment, call.payouts, decoded.skip)
   state.head = foldedHead(next, bitmap)
   state.committed = { next, bitmap, sequence }
   const settled: EventBody = { kind: 'settled', sequence, bitmap, head: state.head }
-  return { kind: 'done', events: [committedEvent(decoded), settled], broker }
+  return { kind: 'done', events: [...inner, committedEvent(decoded), settled], broker, reentries }
 }
 
 /** keccak256(abi.encode(next, bitmap)): what was paid is part of what the next commit has to match. */
@@ -113,7 +130,10 @@ function committedEvent({ commit }: Kind<'commit' | 'commitAndPay'>): EventBody 
   return { kind: 'committed', epoch, sequence, prev, next, balanceRoot, logRoot, logSize }
 }
 
-function pay(moment: Moment, payouts: Payouts, skip: bigint): { bitmap: bigint; broker: BrokerBody[] } {
+type Paid = Transferred & { readonly broker: readonly BrokerBody[] }
+type Transferred = { bitmap: bigint; readonly reentries: Reentry[]; readonly inner: EventBody[] }
+
+function pay(moment: Moment, payouts: Payouts, skip: bigint): Paid {
   const { state, rules } = moment
   const all = [...payouts.tickets, ...payouts.transfers]
   const never = [rules.ledger.anchor, rules.broker, state.authority]
@@ -127,7 +147,7 @@ function pay(moment: Moment, payouts: Payouts, skip: bigint): { bitmap: bigint; 
   }
   require(state.treasuryWei >= sumWei, 'AnchorUnderfunded')
   const broker = payTickets(moment, payouts, bitmap)
-  return { bitmap: payTransfers(state, payouts, bitmap), broker }
+  return { ...payTransfers(moment, payouts, bitmap), broker }
 }
 
 /** The deposit found before is a donation: it has to be there again afterwards. */
@@ -146,19 +166,37 @@ function payTickets({ state, rules }: Moment, payouts: Payouts, bitmap: bigint):
 }
 
 /** A transfer that fails is a bit 0; a ticket that fails takes the whole call with it. */
-function payTransfers(state: ChainState, payouts: Payouts, bits: bigint): bigint {
-  let bitmap = bits
-  const received = new Map(state.receivedWei)
+function payTransfers(moment: Moment, payouts: Payouts, bits: bigint): Transferred {
+  const { state } = moment
+  const paid: Transferred = { bitmap: bits, reentries: [], inner: [] }
   for (const [at, { recipient, amountWei }] of payouts.transfers.entries()) {
     const bit = 1n << BigInt(payouts.tickets.length + at)
-    if ((bitmap & bit) === 0n) continue
+    if ((bits & bit) === 0n) continue
+    require(moment.isStarved !== true, 'AnchorGas')
     if (!state.payable.has(recipient)) {
-      bitmap &= ~bit
+      paid.bitmap &= ~bit
       continue
     }
     state.treasuryWei -= amountWei
-    received.set(recipient, (received.get(recipient) ?? 0n) + amountWei)
+    const received = (state.receivedWei.get(recipient) ?? 0n) + amountWei
+    state.receivedWei = new Map(state.receivedWei).set(recipient, received)
+    const call = state.reentering.get(recipient)
+    if (call !== undefined) reenter(moment, recipient, call, paid)
   }
-  state.receivedWei = received
-  return bitmap
+  return paid
+}
+
+/** The payee swallows whatever its call is answered: it has been paid. */
+function reenter(moment: Moment, recipient: Address, call: CallInfo, { reentries, inner }: Transferred): void {
+  const { kind } = call.decoded
+  const before = { ...moment.state }
+  try {
+    const outcome = callAnchor({ ...moment, isEntered: true }, call)
+    if (outcome.kind === 'done') inner.push(...outcome.events)
+    reentries.push({ recipient, kind, error: null })
+  } catch (error) {
+    if (!(error instanceof Reverted)) throw error
+    Object.assign(moment.state, before)
+    reentries.push({ recipient, kind, error: error.error })
+  }
 }

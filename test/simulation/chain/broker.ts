@@ -47,6 +47,7 @@ export function redeemOurs(
   })
   const events = redeem(state, rules, ticket, payout.signature64, recipientRand(session, payoutId))
   if (events === undefined) throw new Reverted('AnchorTicketFailed', position)
+  if (events.length === 0) return events
   state.receivedWei = new Map(state.receivedWei).set(
     payout.recipient,
     (state.receivedWei.get(payout.recipient) ?? 0n) + payout.amountWei,
@@ -54,7 +55,7 @@ export function redeemOurs(
   return events
 }
 
-/** Redeems any ticket of the authority; undefined when the broker refuses it. */
+/** Redeems any ticket of the authority; undefined when the broker refuses it, and nothing where it keeps what it has. */
 export function redeem(
   state: ChainState,
   rules: Rules,
@@ -62,6 +63,7 @@ export function redeem(
   signature64: Uint8Array,
   rand: bigint,
 ): BrokerBody[] | undefined {
+  if (state.brokerKeeps) return []
   if (state.paused || !state.roundOpen) return undefined
   const hash = ticketHash(ticket)
   if (!roundHolds(state, rules, ticket) || recipientRandHash(rand) !== ticket.recipientRandHash) return undefined

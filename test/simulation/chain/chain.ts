@@ -199,6 +199,7 @@ function applyPoke(state: ChainState, poke: Poke): void {
       if (poke.payable) payable.add(poke.recipient)
       else payable.delete(poke.recipient)
       state.payable = payable
+      state.reentering = new Map([...state.reentering].filter(([recipient]) => recipient !== poke.recipient))
       return
     }
     case 'round':
@@ -208,5 +209,12 @@ function applyPoke(state: ChainState, poke: Poke): void {
       return
     case 'pause':
       state.paused = poke.paused
+      return
+    case 'reenter':
+      state.payable = new Set(state.payable).add(poke.recipient)
+      state.reentering = new Map(state.reentering).set(poke.recipient, poke.call)
+      return
+    case 'broker':
+      state.brokerKeeps = poke.keeps
   }
 }

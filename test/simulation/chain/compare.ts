@@ -1,5 +1,5 @@
 /** The model beside the contract: every block of a world once more on the real chain, and every outcome compared. */
-import { decodeEventLog, encodeFunctionData, type Hex } from 'viem'
+import { decodeEventLog, encodeFunctionData, type Hex, parseAbi, toEventSelector, toFunctionSelector } from 'viem'
 import { decodeCompactSignature, encodeSignature } from '../../../enclave/keys/secp256k1.ts'
 import { ANCHOR_ABI } from '../../../enclave/protocol/anchor-abi.ts'
 import { type Address, toHash, toHex } from '../../../enclave/protocol/ids.ts'
@@ -7,14 +7,18 @@ import { TICKET_BROKER_ABI, WORLD } from '../../../scripts/chain/world.ts'
 import type { World } from '../scene.ts'
 import { claim } from '../violation.ts'
 import type { Block, Included } from './chain.ts'
-import { DONOR, type Message, RELAYER, type RealChain, type Sent } from './evm.ts'
+import { DONOR, type Message, RELAYER, type RealChain, type Sent, starvedGas } from './evm.ts'
 import { GUARDIAN } from './rules.ts'
-import { type ChainState, depositOf, type Transaction } from './state.ts'
+import { type ChainState, depositOf, type Reentry, type Transaction } from './state.ts'
 
 const PROPERTY = 'the model is the contract'
 const HEAD_SLOT = '0x0'
 const SESSION_SLOT = '0x1'
 const AUTHORITY_SLOT = '0x2'
+/** Of a payee that calls back. */
+const PAYEE_ABI = parseAbi(['event Reentered(bool passed, bytes4 answer)'])
+const REENTERED_TOPIC = toEventSelector(PAYEE_ABI[0])
+const NO_ANSWER = '0x00000000'
 const U48 = (1n << 48n) - 1n
 const ADDRESS_MASK = (1n << 160n) - 1n
 
@@ -90,6 +94,7 @@ function messageOf(world: World, transaction: Transaction): Message {
         from: transaction.raw?.from ?? RELAYER,
         to: anchor,
         data: toHex(transaction.call.data),
+        ...(transaction.isStarved === true ? { gas: starvedGas(transaction.call.data) } : {}),
       }
     case 'fund':
       return { from: DONOR, to: anchor, data: '0x', value: transaction.wei }
@@ -169,6 +174,20 @@ function compareEvents(world: World, where: string, { outcome }: Included, { log
     kind === 'moved' ? [`${recipient} ${amountWei}`] : [],
   )
   claim(PROPERTY, moved.join() === told.join(), () => `${where}: moved ${moved.join()}, not ${told.join()}`)
+  compareReentries(where, outcome.reentries ?? [], logs)
+}
+
+/** What payees tell of the calls that they made while they were paid. */
+function compareReentries(where: string, reentries: readonly Reentry[], logs: Sent['logs']): void {
+  const got = logs.flatMap(({ address, topics, data }) => {
+    if (topics[0] !== REENTERED_TOPIC) return []
+    const { args } = decodeEventLog({ abi: PAYEE_ABI, topics: topics as [Hex, ...Hex[]], data })
+    return [`${address} ${args.passed} ${args.answer}`.toLowerCase()]
+  })
+  const expected = reentries.map(({ recipient, error }) =>
+    error === null ? `${recipient} true ${NO_ANSWER}` : `${recipient} false ${toFunctionSelector(`${error}()`)}`,
+  )
+  claim(PROPERTY, got.join() === expected.join(), () => `${where}: payees tell ${got.join()}, not ${expected.join()}`)
 }
 
 /** The model does not keep until when. */

@@ -9,9 +9,11 @@ import {
   keccak256,
   numberToHex,
   parseEther,
+  slice,
+  stringToHex,
 } from 'viem'
 import { ANCHOR_ABI } from '../../../enclave/protocol/anchor-abi.ts'
-import { type Address, toAddress } from '../../../enclave/protocol/ids.ts'
+import { type Address, toAddress, toHex } from '../../../enclave/protocol/ids.ts'
 import { DEV_ACCOUNTS, devAccount } from '../../../scripts/chain/accounts.ts'
 import { BASE_FEE_WEI, type Evm, openEvm } from '../../../scripts/chain/evm.ts'
 import {
@@ -32,6 +34,8 @@ export const DONOR = addressOf(5)
 export const OWNER = addressOf(DEV_ACCOUNTS.owner)
 
 const ROUND_LENGTH_BLOCKS = 1_000_000_000n
+/** An address is the end of a hash. */
+const PAYLOAD_AT = 12
 const SETUP_AT_MS = 1_700_000_100_000
 const SENDER_GAS = 12_000_000n
 const SENDER_FEE_WEI = BASE_FEE_WEI * 1_000n
@@ -40,22 +44,44 @@ const SLOTS_SCANNED_MAX = 40n
 /** RoundsManager's storage, as contracts/testing has it. */
 const ROUND_SLOTS = { lastInitialized: 4n, lastUpdate: 5n, hashes: 7n }
 const REFUSING_CODE = '0xfe'
+/** Controller's registry comes after its owner; the broker's proxy asks it for what it runs. */
+const REGISTRY_SLOT = 1n
+const BROKER_TARGET_ID = keccak256(stringToHex('TicketBrokerTarget'))
+/** Where a broker lies that redeems nothing. */
+const IDLE_BROKER = '0x0000000000000000000000000000000069646c65'
+/** Gas of calldata, before anything runs. */
+const TRANSACTION_GAS = 21_000n
+const ZERO_BYTE_GAS = 4n
+const BYTE_GAS = 16n
+/** Enough for every check of a call, and with them behind it less than the 80,000 that a transfer asks for. */
+const STARVED_GAS = 85_000n
 
 export type Sent = { readonly status: 'done' | 'reverted'; readonly logs: readonly RawLog[] }
 export type RawLog = { readonly address: Hex; readonly topics: readonly Hex[]; readonly data: Hex }
-export type Message = { readonly from: Address; readonly to: Address; readonly data: Hex; readonly value?: bigint }
+export type Message = {
+  readonly from: Address
+  readonly to: Address
+  readonly data: Hex
+  readonly value?: bigint
+  /** Undefined for more than anything needs. */
+  readonly gas?: bigint
+}
 
 export class RealChain {
   readonly evm: Evm
   readonly anchor: Address
   #base: unknown
   #delegatorsSlot: bigint
+  #payeeCode: Hex
+  /** The broker of this world's rules. */
+  #brokerTarget: Hex = WORLD.ticketBrokerV2
 
-  constructor(evm: Evm, anchor: Address, base: unknown, delegatorsSlot: bigint) {
+  constructor(evm: Evm, anchor: Address, base: unknown, delegatorsSlot: bigint, payeeCode: Hex) {
     this.evm = evm
     this.anchor = anchor
     this.#base = base
     this.#delegatorsSlot = delegatorsSlot
+    this.#payeeCode = payeeCode
   }
 
   /** As after the set-up, with this treasury, this authority's gas and these rules. */
@@ -72,6 +98,7 @@ export class RealChain {
     for (const authority of options.authorities)
       await this.evm.request('hardhat_setBalance', [authority, numberToHex(RICH_WEI)])
     await setRules(depsOf(this.evm), options.version)
+    this.#brokerTarget = options.version === 'v1' ? WORLD.ticketBrokerV1 : WORLD.ticketBrokerV2
     if (!options.usesTickets) return
     const list = [...new Set(options.recipients)]
     const data = encodeFunctionData({
@@ -89,18 +116,33 @@ export class RealChain {
       case 'round':
         return this.#enterRound(poke)
       case 'pause':
-        await this.evm.request('hardhat_setStorageAt', [WORLD.controller, '0x0', word(ownerSlot(poke.paused))])
+        return this.#write(WORLD.controller, '0x0', ownerSlot(poke.paused))
+      case 'broker': {
+        const target = poke.keeps ? IDLE_BROKER : this.#brokerTarget
+        return this.#write(WORLD.controller, mappingSlot(BROKER_TARGET_ID, REGISTRY_SLOT), BigInt(target))
+      }
+      case 'reenter':
+        return this.#reenter(poke.recipient, toHex(poke.call.data))
     }
   }
 
+  async #write(contract: Hex, slot: Hex, value: bigint): Promise<void> {
+    await this.evm.request('hardhat_setStorageAt', [contract, slot, word(value)])
+  }
+
   /** Registered is whoever has stake bonded to himself. */
-  async #register(recipient: Address, isRegistered: boolean): Promise<void> {
+  #register(recipient: Address, isRegistered: boolean): Promise<void> {
     const slot = mappingSlot(recipient, this.#delegatorsSlot)
-    await this.evm.request('hardhat_setStorageAt', [
-      WORLD.bondingManager,
-      slot,
-      word(isRegistered ? TRANSCODER_STAKE : 0n),
-    ])
+    return this.#write(WORLD.bondingManager, slot, isRegistered ? TRANSCODER_STAKE : 0n)
+  }
+
+  /** A ReenteringPayee: whom it calls, and where the bytes lie that it sends, are its first two words. */
+  async #reenter(recipient: Address, data: Hex): Promise<void> {
+    const payload = slice(keccak256(data), PAYLOAD_AT)
+    await this.evm.request('hardhat_setCode', [payload, data])
+    await this.evm.request('hardhat_setCode', [recipient, this.#payeeCode])
+    await this.#write(recipient, '0x0', BigInt(this.anchor))
+    await this.#write(recipient, '0x1', BigInt(payload))
   }
 
   async #accept(recipient: Address, takesEther: boolean): Promise<void> {
@@ -135,13 +177,13 @@ export class RealChain {
   }
 
   /** The name of the error that a message reverts with now. */
-  async errorOf({ from, to, data, value }: Message): Promise<{ error: string; position?: number }> {
+  async errorOf({ from, to, data, value, gas }: Message): Promise<{ error: string; position?: number }> {
     try {
       const call = {
         from,
         to,
         data,
-        gas: numberToHex(SENDER_GAS),
+        gas: numberToHex(gas ?? SENDER_GAS),
         ...(value === undefined ? {} : { value: numberToHex(value) }),
       }
       await this.evm.request('eth_call', [call, 'latest'])
@@ -166,7 +208,9 @@ export async function openRealChain(): Promise<RealChain> {
     transcoders: [DONOR],
   })
   const slot = await findDelegators(evm)
-  return new RealChain(evm, anchor, await evm.request('evm_snapshot'), slot)
+  await deps.setCode(IDLE_BROKER, (await readArtifact('IdleTicketBroker')).deployedBytecode)
+  const { deployedBytecode } = await readArtifact('ReenteringPayee')
+  return new RealChain(evm, anchor, await evm.request('evm_snapshot'), slot, deployedBytecode)
 }
 
 function depsOf(evm: Evm) {
@@ -199,8 +243,14 @@ async function deployAnchor(evm: Evm): Promise<Address> {
 
 const FEES = { maxFeePerGas: numberToHex(SENDER_FEE_WEI), maxPriorityFeePerGas: '0x0' }
 
-function senderFields({ from, to, data, value }: Message): object {
-  return { from, to, data, gas: numberToHex(SENDER_GAS), value: numberToHex(value ?? 0n), ...FEES }
+function senderFields({ from, to, data, value, gas }: Message): object {
+  return { from, to, data, gas: numberToHex(gas ?? SENDER_GAS), value: numberToHex(value ?? 0n), ...FEES }
+}
+
+/** What a relayer gives who wants a call to come no further than its first transfer. */
+export function starvedGas(data: Uint8Array): bigint {
+  const bytesGas = data.reduce((sum, byte) => sum + (byte === 0 ? ZERO_BYTE_GAS : BYTE_GAS), 0n)
+  return TRANSACTION_GAS + bytesGas + STARVED_GAS
 }
 
 /** Where BondingManager keeps its delegators: the slot under which a bonded one has his stake. */

@@ -27,7 +27,7 @@ function run(moment: Moment, transaction: Transaction): Outcome {
   const { state, rules } = moment
   switch (transaction.kind) {
     case 'anchor':
-      return callAnchor(moment, transaction.call)
+      return callAnchor({ ...moment, isStarved: transaction.isStarved === true }, transaction.call)
     case 'fund':
       state.treasuryWei += transaction.wei
       return done()

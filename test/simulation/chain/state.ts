@@ -29,6 +29,10 @@ export type ChainState = {
   receivedWei: ReadonlyMap<Address, bigint>
   /** Registered transcoders, and contracts that take ether. */
   payable: ReadonlySet<Address>
+  /** Contracts that take it and call back, each with a call of the anchor. */
+  reentering: ReadonlyMap<Address, CallInfo>
+  /** Livepeer's governance has put a broker there that takes money and redeems nothing. */
+  brokerKeeps: boolean
   /** The newest commit as the events show it. */
   committed: { readonly next: Hash; readonly bitmap: bigint | null; readonly sequence: number } | undefined
 }
@@ -39,6 +43,8 @@ export type Transaction =
       readonly call: CallInfo
       /** The enclave's own transaction; without it somebody relays the call. */
       readonly raw: RawTransaction | undefined
+      /** The relayer gives it so much gas that it comes as far as its first transfer, and not that far with tickets. */
+      readonly isStarved?: true
     }
   | { readonly kind: 'fund'; readonly wei: bigint }
   | { readonly kind: 'donate'; readonly to: Address; readonly wei: bigint }
@@ -72,9 +78,19 @@ export type Poke =
   | { readonly kind: 'payable'; readonly recipient: Address; readonly payable: boolean }
   | { readonly kind: 'round'; readonly number: number; readonly hash: Hash; readonly open: boolean }
   | { readonly kind: 'pause'; readonly paused: boolean }
+  | { readonly kind: 'reenter'; readonly recipient: Address; readonly call: CallInfo }
+  | { readonly kind: 'broker'; readonly keeps: boolean }
+
+/** What a payee that called back was answered: the name of an error, or null where its call was carried out. */
+export type Reentry = { readonly recipient: Address; readonly kind: AnchorCall['kind']; readonly error: string | null }
 
 export type Outcome =
-  | { readonly kind: 'done'; readonly events: readonly EventBody[]; readonly broker: readonly BrokerBody[] }
+  | {
+      readonly kind: 'done'
+      readonly events: readonly EventBody[]
+      readonly broker: readonly BrokerBody[]
+      readonly reentries?: readonly Reentry[]
+    }
   /** `error` is the name of the anchor's error, or what a call outside of it says. */
   | { readonly kind: 'reverted'; readonly error: string; readonly position?: number }
 
@@ -115,6 +131,8 @@ export function newChainState(treasuryWei: bigint, payable: ReadonlySet<Address>
     used: new Set(),
     receivedWei: new Map(),
     payable,
+    reentering: new Map(),
+    brokerKeeps: false,
     committed: undefined,
   }
 }

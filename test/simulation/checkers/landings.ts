@@ -79,6 +79,7 @@ function noteOutcome(world: World, { transaction, outcome }: Included): void {
   const isCall = transaction.kind === 'anchor'
   const kind = isCall ? transaction.call.decoded.kind : transaction.kind
   if (outcome.kind === 'reverted') return count(world, `reverted ${kind} ${outcome.error}`)
+  for (const { error } of outcome.reentries ?? []) count(world, `a payee called back: ${error ?? 'carried out'}`)
   if (!isCall) return count(world, `landed ${kind}`)
   const { boot } = world.calls[transaction.call.id] ?? {}
   const whose =
