@@ -13,6 +13,7 @@ import {
   creditAccount,
   debitAccount,
   demand,
+  noteDue,
   openAccount,
   pinRecipient,
   type ReporterUse,
@@ -48,6 +49,7 @@ function applyChange(state: State, body: Body<'register'> & { source: 'change' }
   countRegistration(account, body.regSeq)
   const withdrawn = body.recipient === body.from
   account.pending = withdrawn ? null : { recipient: body.recipient, sequence: state.sequence, at: state.at }
+  noteDue(state, account)
 }
 
 function countRegistration(account: Account, regSeq: number): void {

@@ -6,10 +6,10 @@ import type { Address } from '../protocol/ids.ts'
 import type { Wei } from '../protocol/money.ts'
 import { AMOUNT_WEI_LIMIT, LEDGER_WEI_LIMIT, wei } from '../protocol/money.ts'
 import { PAYOUT_ID_LIMIT } from '../protocol/ticket.ts'
-import { dueAfter } from './due-index.ts'
+import { dueAfter, rest } from './due-index.ts'
 import { isPayable, recipientAt } from './recipient.ts'
 import { type Account, balanceWei, mayBeDue, type State } from './state.ts'
-import { roomWei } from './window.ts'
+import { freeAtSeconds, roomWei } from './window.ts'
 
 /** Enough to tell a host that a commit would be full; a ledger with a million due accounts is not added up for a status. */
 export const DUE_COUNTED_MAX = 4_096
@@ -32,7 +32,7 @@ export function chooseDue(state: State, budgetWei: Wei, atSeconds: number): Payo
   room.leftWei -= drainWei
   const turns = policy.payoutsPerCommitMax - (drainWei > 0n ? 1 : 0)
   const chosen: { account: Account; amountWei: bigint }[] = []
-  for (const index of dueAfter(state.due, state.servedIndex)) {
+  for (const index of dueAfter(state.due, state.servedIndex, atSeconds)) {
     if (chosen.length >= turns || minOf(room.leftWei, room.allWei) < policy.payoutWeiMin) break
     const account = state.accounts[index] as Account
     const amountWei = dueOf(state, account, room, atSeconds)
@@ -86,7 +86,12 @@ function shareOf(state: State, account: Account, recipient: Address, room: Room,
   const { payoutWeiMin, payoutWeiMax, windowSeconds, recipientWindowWeiMax } = state.policy
   const window = state.paidTo.get(recipient) ?? []
   const recipientWei = roomWei(window, atSeconds, windowSeconds, recipientWindowWeiMax)
-  if (recipientWei < payoutWeiMin) return 0n
+  if (recipientWei < payoutWeiMin) {
+    // A million that were paid up to their window are not gone through at every commit. Another recipient has another window.
+    const untilSeconds = freeAtSeconds(window, windowSeconds, recipientWindowWeiMax, payoutWeiMin)
+    if (account.pending === null) rest(state.due, account.index, untilSeconds)
+    return 0n
+  }
   const ownWei = recipientWei - (room.promisedWei.get(recipient) ?? 0n)
   const amountWei = minOf(balance, payoutWeiMax, room.leftWei, room.allWei, ownWei)
   return amountWei < payoutWeiMin ? 0n : amountWei
@@ -101,7 +106,7 @@ export function dueTotal(state: State, atSeconds: number): { readonly dueAccount
   let sum = dueOf(state, state.accounts[0] as Account, room, atSeconds)
   let count = sum > 0n ? 1 : 0
   let looked = 0
-  for (const index of dueAfter(state.due, lookFrom(state, atSeconds))) {
+  for (const index of dueAfter(state.due, lookFrom(state, atSeconds), atSeconds)) {
     if (count >= DUE_COUNTED_MAX || looked++ >= DUE_LOOKED_AT_MAX || room.allWei < state.policy.payoutWeiMin) break
     const due = dueOf(state, state.accounts[index] as Account, room, atSeconds)
     sum += due

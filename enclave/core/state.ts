@@ -186,7 +186,7 @@ export function debitAccount(state: State, account: Account, amountWei: Wei): vo
   noteDue(state, account)
 }
 
-/** Keeps the index of due accounts true; after every change of a balance or a recipient. */
+/** Keeps the index of due accounts true; after every change of a balance or a recipient, also of one that waits. */
 export function noteDue(state: State, account: Account): void {
   if (account.index > 0) markDue(state.due, account.index, mayBeDue(state.policy, account))
 }

@@ -27,6 +27,18 @@ export function roomWei(window: Window, atSeconds: number, windowSeconds: number
   return room > 0n ? room : 0n
 }
 
+/** From when on so much of a cap is left, if nothing is added: 0 when it is left already. */
+export function freeAtSeconds(window: Window, windowSeconds: number, capWei: Wei, amountWei: Wei): number {
+  let usedWei = window.reduce((sum, { wei }) => sum + wei, 0n)
+  let at = 0
+  for (const { lastSeconds, wei } of window) {
+    if (capWei - usedWei >= amountWei) break
+    usedWei -= wei
+    at = lastSeconds + windowSeconds
+  }
+  return at
+}
+
 /** Adds an amount and forgets what has left the window. */
 export function spend(window: Window, atSeconds: number, windowSeconds: number, amountWei: Wei): void {
   while (window[0] !== undefined && window[0].lastSeconds + windowSeconds <= atSeconds) window.shift()

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { dueAfter, markDue, newDueIndex } from '../../../../enclave/core/due-index.ts'
+import { dueAfter, markDue, newDueIndex, rest } from '../../../../enclave/core/due-index.ts'
 
 const ACCOUNTS_MAX = 5_000
 const marks = fc.array(fc.tuple(fc.integer({ min: 1, max: ACCOUNTS_MAX }), fc.boolean()), { maxLength: 400 })
@@ -18,7 +18,7 @@ describe('the index of due accounts', () => {
         }
         const ascending = [...truth].sort((left, right) => left - right)
         const expected = [...ascending.filter((one) => one > served), ...ascending.filter((one) => one <= served)]
-        expect([...dueAfter(index, served)]).to.deep.equal(expected)
+        expect([...dueAfter(index, served, 0)]).to.deep.equal(expected)
       }),
     )
   })
@@ -28,6 +28,19 @@ describe('the index of due accounts', () => {
     for (const account of [31, 32, 63, 64, 2_047, 2_048, 1_000_000]) markDue(index, account, true)
     markDue(index, 64, false)
     markDue(index, 3_000_000, false)
-    expect([...dueAfter(index, 63)]).to.deep.equal([2_047, 2_048, 1_000_000, 31, 32, 63])
+    expect([...dueAfter(index, 63, 0)]).to.deep.equal([2_047, 2_048, 1_000_000, 31, 32, 63])
+  })
+
+  it('passes over one that rests, until its second has come or something of it has changed', () => {
+    const index = newDueIndex()
+    for (const account of [1, 5_000, 70_000]) markDue(index, account, true)
+    rest(index, 5_000, 100)
+    rest(index, 70_000, 2 ** 40)
+    expect([...dueAfter(index, 0, 99)]).to.deep.equal([1])
+    expect([...dueAfter(index, 0, 100)]).to.deep.equal([1, 5_000])
+    markDue(index, 70_000, true)
+    expect([...dueAfter(index, 0, 99)]).to.deep.equal([1, 70_000])
+    rest(index, 1, 2 ** 40)
+    expect([...dueAfter(index, 0, 2 ** 33)], 'a second that no rest reaches').to.include(1)
   })
 })

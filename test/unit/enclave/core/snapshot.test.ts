@@ -130,7 +130,7 @@ function expectSame(read: State, state: State): void {
     if (field !== 'forest' && field !== 'due') expect(read[field], field).to.deep.equal(state[field])
   }
   for (const account of read.accounts.slice(1)) expect(read.byId.get(account.id)).to.equal(account)
-  expect([...dueAfter(read.due, 0)]).to.deep.equal([...dueAfter(state.due, 0)])
+  expect([...dueAfter(read.due, 0, 0)]).to.deep.equal([...dueAfter(state.due, 0, 0)])
   expect([read.forest.depth, read.forest.leaves]).to.deep.equal([state.forest.depth, state.forest.leaves])
   expect(toHex(foldRoot(read.forest))).to.equal(toHex(foldRoot(state.forest)))
   for (let index = 0; index < Math.min(state.forest.leaves, 20); index++)
