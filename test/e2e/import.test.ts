@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { isCoded } from '../../enclave/protocol/errors.ts'
 import type { Address } from '../../enclave/protocol/ids.ts'
 import { readOldState } from '../../scripts/import/blob.ts'
 import { type Imported, type ImportOptions, importInstallation } from '../../scripts/import/import.ts'
 import { anAddress, aPolicy } from '../builders/boot.ts'
+import { codeOfCall, type Outcome } from '../builders/refusals.ts'
 import { audit, type Ground, liveUntil, openGround, readGenesis } from './import-world.ts'
 import { creditLine, OLD_KEY, payoutLine, sealedState } from './old-host.ts'
 import { policyOf } from './pipeline-world.ts'
@@ -77,29 +77,29 @@ describe('anchorhold import', () => {
 
     it('demands a word about pending payouts, and refuses one that waits', async () => {
       const { nothingPending: _, ...silent } = options
-      expect(await refusalOf(silent)).to.equal('CONFIG_INVALID')
+      expect(await codeOfRun(silent)).to.equal('CONFIG_INVALID')
       const none = put('none.json', '{}')
       await run({ ...silent, pending: none })
       const waiting = put('waiting.json', '{"orch-a":{"tx_hash":"0x01","amount_eth":"1.5"}}')
-      expect(await refusalOf({ ...silent, pending: waiting, out: join(dir, 'second.json') })).to.equal('CONFIG_INVALID')
+      expect(await codeOfRun({ ...silent, pending: waiting, out: join(dir, 'second.json') })).to.equal('CONFIG_INVALID')
       expect(existsSync(join(dir, 'second.json'))).to.equal(false)
     })
 
     it('refuses an id whose last balance cannot be read, and takes it when a later line has one', async () => {
       const broken = creditLine('orch-c', '0.25', 'a quarter')
       const journal = put('broken.log', HISTORY.join('') + broken)
-      expect(await refusalOf({ ...options, journal })).to.equal('CONFIG_INVALID')
+      expect(await codeOfRun({ ...options, journal })).to.equal('CONFIG_INVALID')
       writeFileSync(journal, HISTORY.join('') + broken + creditLine('orch-c', '0.25', '0.75'))
       expect((await run({ ...options, journal })).sumWei).to.equal(ether(9n, 4n))
     })
 
     it('refuses a negative balance, a journal that is not there, and a genesis file that is', async () => {
       const negative = put('negative.log', creditLine('orch-a', '-1', '-1'))
-      expect(await refusalOf({ ...options, journal: negative })).to.equal('CONFIG_INVALID')
-      expect(await refusalOf({ ...options, journal: join(dir, 'absent.log') })).to.equal('JOURNAL_UNREADABLE')
+      expect(await codeOfRun({ ...options, journal: negative })).to.equal('CONFIG_INVALID')
+      expect(await codeOfRun({ ...options, journal: join(dir, 'absent.log') })).to.equal('JOURNAL_UNREADABLE')
       const { out } = await run(options)
       const before = readFileSync(out)
-      expect(await refusalOf(options)).to.equal('CONFIG_INVALID')
+      expect(await codeOfRun(options)).to.equal('CONFIG_INVALID')
       expect(readFileSync(out)).to.deep.equal(before)
     })
   })
@@ -142,17 +142,17 @@ describe('anchorhold import', () => {
 
     it('refuses another key, each flipped byte at the edges of the parts, and a cut blob', async () => {
       const other = put('other.key', `0x${'5b'.repeat(32)}`)
-      expect(await refusalOf({ ...options, keyFile: other })).to.equal('CONFIG_INVALID')
+      expect(await codeOfRun({ ...options, keyFile: other })).to.equal('CONFIG_INVALID')
       const bytes = Buffer.from(readFileSync(blob, 'utf8'), 'base64')
       for (const at of [0, 11, 12, bytes.length - 17, bytes.length - 16, bytes.length - 1]) {
         const flipped = Buffer.from(bytes)
         flipped.writeUInt8(flipped.readUInt8(at) ^ 1, at)
         expect(
-          await refusalOf({ ...options, blob: put('flipped.b64', flipped.toString('base64')) }),
+          await codeOfRun({ ...options, blob: put('flipped.b64', flipped.toString('base64')) }),
           `byte ${at}`,
         ).to.equal('CONFIG_INVALID')
       }
-      expect(await refusalOf({ ...options, blob: put('cut.b64', bytes.subarray(0, 27).toString('base64')) })).to.equal(
+      expect(await codeOfRun({ ...options, blob: put('cut.b64', bytes.subarray(0, 27).toString('base64')) })).to.equal(
         'CONFIG_INVALID',
       )
     })
@@ -160,21 +160,21 @@ describe('anchorhold import', () => {
     it('refuses a payout that is pending in the state itself', async () => {
       const pending = { [`0x${'cd'.repeat(32)}`]: 'orch-a' }
       writeFileSync(blob, sealedState({ balances, pending, seen: HISTORY.slice(0, 5).map(eventId) }))
-      expect(await refusalOf(options)).to.equal('CONFIG_INVALID')
+      expect(await codeOfRun(options)).to.equal('CONFIG_INVALID')
     })
 
     it('refuses a journal with a credit that the state skipped, and a journal of another installation', async () => {
       const holed = [0, 4].map((at) => eventId(HISTORY[at] as string))
       writeFileSync(blob, sealedState({ balances, seen: holed }))
-      expect(await refusalOf(options)).to.equal('CONFIG_INVALID')
+      expect(await codeOfRun(options)).to.equal('CONFIG_INVALID')
       writeFileSync(blob, sealedState({ balances, seen: ['workload:w-1'] }))
-      expect(await refusalOf(options)).to.equal('CONFIG_INVALID')
+      expect(await codeOfRun(options)).to.equal('CONFIG_INVALID')
       expect((await run({ ...options, wholeJournal: true })).start.lines).to.equal(HISTORY.length)
     })
 
     it('refuses a roster that sends an account’s money elsewhere', async () => {
       const roster = put('other-roster.json', JSON.stringify({ 'orch-a': BOB }))
-      expect(await refusalOf({ ...options, roster })).to.equal('RECIPIENT_MISMATCH')
+      expect(await codeOfRun({ ...options, roster })).to.equal('RECIPIENT_MISMATCH')
     })
   })
 
@@ -215,18 +215,12 @@ describe('anchorhold import', () => {
   })
 })
 
-function run(options: ImportOptions): Promise<Imported> {
-  return importInstallation(options, {})
+function codeOfRun(options: ImportOptions): Promise<Outcome> {
+  return codeOfCall(run(options))
 }
 
-async function refusalOf(options: ImportOptions): Promise<string> {
-  try {
-    await run(options)
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  throw new Error('the import was expected to be refused, it was not')
+function run(options: ImportOptions): Promise<Imported> {
+  return importInstallation(options, {})
 }
 
 function ether(numerator: bigint, denominator: bigint): bigint {

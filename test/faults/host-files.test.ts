@@ -11,13 +11,13 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { isCoded } from '../../enclave/protocol/errors.ts'
 import type { Hash } from '../../enclave/protocol/ids.ts'
 import { wei } from '../../enclave/protocol/money.ts'
 import { openControl } from '../../host/control.ts'
 import { FrameLog } from '../../host/frame-log.ts'
 import { openOutbox } from '../../host/outbox.ts'
 import { pathsOf } from '../../host/paths.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 
 const hash = (digit: string) => `0x${digit.repeat(64)}` as Hash
 
@@ -93,10 +93,7 @@ describe('files of the host under faults', () => {
     })
 
     it('refuses a frame whose predecessor is missing', async () => {
-      const refusal = await openLog()
-        .write(6, new Uint8Array(1))
-        .catch((error: unknown) => error)
-      expect(isCoded(refusal, 'SEALED_STORE')).to.equal(true)
+      expect(await codeOfCall(openLog().write(6, new Uint8Array(1)))).to.equal('SEALED_STORE')
     })
   })
 
@@ -216,10 +213,7 @@ describe('files of the host under faults', () => {
     })
 
     it('refuse a stage that does not exist', async () => {
-      const refusal = await openControl(pathsOf(root))
-        .set('../x', 'PAUSED', '', 1)
-        .catch((error: unknown) => error)
-      expect(isCoded(refusal, 'CONFIG_INVALID')).to.equal(true)
+      expect(await codeOfCall(openControl(pathsOf(root)).set('../x', 'PAUSED', '', 1))).to.equal('CONFIG_INVALID')
     })
   })
 })

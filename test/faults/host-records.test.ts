@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { genesisHash } from '../../enclave/protocol/configuration.ts'
-import { isCoded } from '../../enclave/protocol/errors.ts'
 import { type Address, type Hash, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import type { ReleasedRecord } from '../../enclave/protocol/method-results.ts'
 import { parsePolicy } from '../../enclave/protocol/policy.ts'
@@ -16,6 +15,7 @@ import { readSealed } from '../../host/load-plan.ts'
 import { openLog } from '../../host/log.ts'
 import { openRecordStore, type RecordStore } from '../../host/records.ts'
 import { UNGOVERNED_JSON } from '../builders/governance.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 
 const ANCHOR = `0x${'a1'.repeat(20)}` as Address
 const FEES = { gas: 100_000, maxFeePerGasWei: '1', maxPriorityFeePerGasWei: '0' }
@@ -179,8 +179,7 @@ describe('records of a real enclave, stored under faults', function () {
 
   it('refuses records of a boot that nobody noted', async () => {
     const stranger = `0x${'5'.repeat(40)}`
-    const refusal = await store.store(stranger, await apply()).catch((error: unknown) => error)
-    expect(isCoded(refusal, 'SEALED_STORE')).to.equal(true)
+    expect(await codeOfCall(store.store(stranger, await apply()))).to.equal('SEALED_STORE')
   })
 
   it('acknowledges nothing to the next enclave for the last one', async () => {
@@ -188,14 +187,12 @@ describe('records of a real enclave, stored under faults', function () {
     const sleeper = session
     await child.stop()
     child = await startEnclave(config, openLog({ level: 'silent', name: 'enclave' }))
-    const refusal = await store.store(sleeper, records).catch((error: unknown) => error)
-    expect(isCoded(refusal, 'ENCLAVE_GONE')).to.equal(true)
+    expect(await codeOfCall(store.store(sleeper, records))).to.equal('ENCLAVE_GONE')
   })
 
   it('refuses the calls of a dead enclave with ENCLAVE_GONE, and answers again once it is back', async () => {
     await child.stop()
-    const refusal = await enclave.call('status', {}).catch((error: unknown) => error)
-    expect(isCoded(refusal, 'ENCLAVE_GONE')).to.equal(true)
+    expect(await codeOfCall(enclave.call('status', {}))).to.equal('ENCLAVE_GONE')
     child = await startEnclave(config, openLog({ level: 'silent', name: 'enclave' }))
     expect((await enclave.call('status', {})).phase).to.equal('cold')
   })

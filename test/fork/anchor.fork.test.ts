@@ -7,13 +7,13 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { type Address as Checksummed, encodeFunctionData, getAddress, type Hex, parseEther } from 'viem'
-import { isCoded } from '../../enclave/protocol/errors.ts'
 import { foldHead } from '../../enclave/protocol/header.ts'
 import { type Hash, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import type { CommitResult } from '../../enclave/protocol/method-results.ts'
 import type { Claim } from '../../host/prefix.ts'
 import { TICKET_BROKER_ABI } from '../../scripts/chain/world.ts'
 import { upstreams } from '../../scripts/fork/upstream.ts'
+import { codeOfCall } from '../builders/refusals.ts'
 import { audit, publish } from './audit.ts'
 import {
   activate,
@@ -143,7 +143,7 @@ for (const [name, start] of upstreams()) {
     it('refuses an enclave that was restarted from before the payout: its claim, its session and its commit', async () => {
       const older = live.records.slice(0, live.recordsAtGenesis)
       const epoch = live.claim.epoch
-      expect(await codeOf(() => cloneOf(older, live.claim))).to.equal('CLAIM_MISMATCH')
+      expect(await codeOfCall(cloneOf(older, live.claim))).to.equal('CLAIM_MISMATCH')
       const stale = await cloneOf(older, { head: ZERO_HASH, epoch, bitmap: null })
       const opening = await openSession(stale)
       expect([opening.landed, opening.error]).to.deep.equal([false, 'AnchorStaleHead'])
@@ -329,16 +329,6 @@ async function liveLedger(stage: Stage): Promise<Live> {
   } finally {
     await boot.stop()
   }
-}
-
-async function codeOf(attempt: () => Promise<unknown>): Promise<string> {
-  try {
-    await attempt()
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-  return 'accepted'
 }
 
 function allOf({ payouts }: CommitResult): bigint {

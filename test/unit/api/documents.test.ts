@@ -8,27 +8,23 @@ import {
   NONCES_KEPT_MAX,
 } from '../../../api/documents.ts'
 import { waitMsOf } from '../../../api/refused.ts'
-import { CodedError, isCoded } from '../../../enclave/protocol/errors.ts'
+import { CodedError } from '../../../enclave/protocol/errors.ts'
+import { codeOfCall, type Outcome } from '../../builders/refusals.ts'
 import { aRecordedAttester, START_MS } from './recorded-attester.ts'
+
+/** Of a question that is answered at once, or later. */
+function codeOfAsked(ask: () => unknown): Promise<Outcome> {
+  return codeOfCall((async () => ask())())
+}
 
 function nonceOf(number: number): Uint8Array {
   return Uint8Array.of(number >> 8, number & 255)
 }
 
-async function codeOf(attempt: () => unknown): Promise<string> {
-  try {
-    await attempt()
-    return 'accepted'
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-}
-
 describe('the kept document', () => {
   it('is drawn by our own look alone, however often it is asked for', async () => {
     const recorded = aRecordedAttester()
-    expect(await codeOf(() => recorded.documents.newest())).to.equal('DOCUMENT_NONE')
+    expect(await codeOfAsked(() => recorded.documents.newest())).to.equal('DOCUMENT_NONE')
     expect([recorded.looks, recorded.drawn]).to.deep.equal([0, []])
     await recorded.documents.look()
     const kept = recorded.documents.newest()
@@ -80,16 +76,16 @@ describe('the kept document', () => {
     await recorded.documents.look()
     await recorded.documents.look()
     expect(recorded.troubles, 'told once').to.have.length(1)
-    expect(await codeOf(() => recorded.documents.newest())).to.equal('accepted')
-    expect(await codeOf(() => recorded.documents.status())).to.equal('ENCLAVE_GONE')
+    expect(await codeOfAsked(() => recorded.documents.newest())).to.equal('accepted')
+    expect(await codeOfAsked(() => recorded.documents.status())).to.equal('ENCLAVE_GONE')
     recorded.nowMs += 1
-    expect(await codeOf(() => recorded.documents.newest())).to.equal('ENCLAVE_GONE')
+    expect(await codeOfAsked(() => recorded.documents.newest())).to.equal('ENCLAVE_GONE')
 
     const other = aRecordedAttester()
     await other.documents.look()
     other.status = { ...other.status, connection: 3, attestation_available: false }
     await other.documents.look()
-    expect(await codeOf(() => other.documents.newest())).to.equal('ATTESTATION_NONE')
+    expect(await codeOfAsked(() => other.documents.newest())).to.equal('ATTESTATION_NONE')
     expect(other.documents.status().provisioned).to.equal(true)
   })
 })
@@ -108,7 +104,7 @@ describe('documents for a nonce alone', () => {
     const recorded = aRecordedAttester()
     await recorded.documents.look()
     const ask = (number: number, lane: 'public' | 'holder') =>
-      codeOf(() => recorded.documents.forNonce(nonceOf(number), lane))
+      codeOfAsked(() => recorded.documents.forNonce(nonceOf(number), lane))
     for (let number = 0; number < NONCE_CALLS_MAX; number++) expect(await ask(number, 'public')).to.equal('accepted')
     for (let number = 100; number < 200; number++) expect(await ask(number, 'public')).to.equal('NONCES_SPENT')
     expect(await ask(0, 'public'), 'known').to.equal('accepted')
@@ -135,8 +131,8 @@ describe('documents for a nonce alone', () => {
   it('call no enclave that is not there or has no NSM', async () => {
     const recorded = aRecordedAttester()
     const both = async () => [
-      await codeOf(() => recorded.documents.forNonce(nonceOf(1), 'public')),
-      await codeOf(() => recorded.documents.inBatch(nonceOf(1))),
+      await codeOfAsked(() => recorded.documents.forNonce(nonceOf(1), 'public')),
+      await codeOfAsked(() => recorded.documents.inBatch(nonceOf(1))),
     ]
     expect(await both()).to.deep.equal(['DOCUMENT_NONE', 'DOCUMENT_NONE'])
     recorded.status = { ...recorded.status, attestation_available: false }
@@ -152,9 +148,9 @@ describe('documents for a nonce alone', () => {
     const recorded = aRecordedAttester()
     await recorded.documents.look()
     recorded.failing = { document: new CodedError('ENCLAVE_GONE', 'gone') }
-    expect(await codeOf(() => recorded.documents.forNonce(nonceOf(1), 'public'))).to.equal('ENCLAVE_GONE')
+    expect(await codeOfAsked(() => recorded.documents.forNonce(nonceOf(1), 'public'))).to.equal('ENCLAVE_GONE')
     recorded.failing = {}
-    expect(await codeOf(() => recorded.documents.forNonce(nonceOf(1), 'public'))).to.equal('accepted')
+    expect(await codeOfAsked(() => recorded.documents.forNonce(nonceOf(1), 'public'))).to.equal('accepted')
   })
 
   it('are kept for a bounded time and in a bounded number', async () => {
@@ -188,8 +184,8 @@ describe('documents for a nonce alone', () => {
     const recorded = aRecordedAttester()
     await recorded.documents.look()
     recorded.documents.close()
-    expect(await codeOf(() => recorded.documents.forNonce(nonceOf(1), 'public'))).to.equal('DOCUMENT_NONE')
-    expect(await codeOf(() => recorded.documents.inBatch(nonceOf(1)))).to.equal('DOCUMENT_NONE')
+    expect(await codeOfAsked(() => recorded.documents.forNonce(nonceOf(1), 'public'))).to.equal('DOCUMENT_NONE')
+    expect(await codeOfAsked(() => recorded.documents.inBatch(nonceOf(1)))).to.equal('DOCUMENT_NONE')
     await recorded.documents.keepLooking(1)
     expect([recorded.looks, recorded.drawn.length]).to.deep.equal([1, 1])
   })

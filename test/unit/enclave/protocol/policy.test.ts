@@ -1,21 +1,12 @@
 import { expect } from 'chai'
-import { isCoded } from '../../../../enclave/protocol/errors.ts'
 import { wei } from '../../../../enclave/protocol/money.ts'
 import { type Policy, parsePolicy, policyCodec, policyHash } from '../../../../enclave/protocol/policy.ts'
 import { anAddress, aPolicy } from '../../../builders/boot.ts'
 import { GOVERNED } from '../../../builders/governors.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const honest = aPolicy(GOVERNED)
-
-function codeOf(value: unknown): string {
-  try {
-    parsePolicy(value)
-    return 'accepted'
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-}
+const verdictOn = (value: unknown) => codeOf(() => parsePolicy(value))
 
 describe('a policy', () => {
   it('is read back from its canonical form with the same hash', () => {
@@ -52,16 +43,16 @@ describe('a policy', () => {
 
   for (const [what, over] of CONTRADICTIONS)
     it(`is refused with ${what}`, () => {
-      expect(codeOf(policyCodec.encode({ ...honest, ...over }))).to.equal('POLICY_INVALID')
+      expect(verdictOn(policyCodec.encode({ ...honest, ...over }))).to.equal('POLICY_INVALID')
     })
 
   it('is refused with a field more or less, at any depth', () => {
     const value = policyCodec.encode(honest) as { [field: string]: unknown }
-    expect(codeOf({ ...value, dailyMax: 1 })).to.equal('POLICY_INVALID')
-    expect(codeOf({ ...value, journal: { windowWeiMax: '1' } })).to.equal('POLICY_INVALID')
+    expect(verdictOn({ ...value, dailyMax: 1 })).to.equal('POLICY_INVALID')
+    expect(verdictOn({ ...value, journal: { windowWeiMax: '1' } })).to.equal('POLICY_INVALID')
     for (const field of Object.keys(value)) {
       const { [field]: _, ...less } = value
-      expect(codeOf(less), field).to.equal('POLICY_INVALID')
+      expect(verdictOn(less), field).to.equal('POLICY_INVALID')
     }
   })
 })

@@ -1,18 +1,8 @@
 import { expect } from 'chai'
-import { type ErrorCode, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { readOptions } from '../../../../scripts/start/options.ts'
+import { codeOf } from '../../../builders/refusals.ts'
 
 const HERE = '/somewhere'
-
-function codeOf(...words: string[]): ErrorCode | 'accepted' {
-  try {
-    readOptions(words, HERE)
-    return 'accepted'
-  } catch (error) {
-    if (isCoded(error)) return error.code
-    throw error
-  }
-}
 
 describe('options of a start', () => {
   it("takes none, and then keeps the shipped journal apart from a journal of one's own", () => {
@@ -40,7 +30,7 @@ describe('options of a start', () => {
     ['--replay-history'],
   ]) {
     it(`refuses ${words.join(' ')} in one line`, () => {
-      expect(codeOf(...words)).to.equal('CONFIG_INVALID')
+      expect(codeOf(() => readOptions(words, HERE))).to.equal('CONFIG_INVALID')
     })
   }
 })
