@@ -1,7 +1,7 @@
 /** CBOR written piece by piece, in every form that a hostile signer could choose: also those that no encoder writes. */
 import { concatBytes } from '../../enclave/protocol/words.ts'
 
-export const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, tag: 6 } as const
+const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, tag: 6 } as const
 export type Major = keyof typeof MAJOR
 
 export const NULL = Uint8Array.of(0xf6)

@@ -9,7 +9,7 @@ import type { Suite } from 'mocha'
 const SHARED = join(import.meta.dirname, '..', '..', '..', 'shared', 'data')
 
 /** The folder of that name, or undefined where this machine has none. */
-export function sharedData(name: string): string | undefined {
+function sharedData(name: string): string | undefined {
   const folder = process.env['ANCHORHOLD_SHARED_DATA'] ?? SHARED
   const path = join(folder, name)
   return existsSync(path) ? path : undefined

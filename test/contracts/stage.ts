@@ -53,7 +53,7 @@ export interface PayOptions {
 export type Stage = Awaited<ReturnType<typeof openStage>>
 
 /** The sessions that a stage can sign for. */
-export const SESSIONS: readonly PrivateKeyAccount[] = [1, 2, 3, 4].map((n) => keyOf(`session ${n}`))
+const SESSIONS: readonly PrivateKeyAccount[] = [1, 2, 3, 4].map((n) => keyOf(`session ${n}`))
 
 /** Transcoders that every stage has registered and active. */
 export const payees: readonly Address[] = Array.from({ length: TRANSCODERS }, (_, i) => addressOf(`payee ${i}`))

@@ -2,7 +2,7 @@ import { type Address, concat, encodeAbiParameters, getAddress, type Hex, keccak
 import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
 
 /** winProb of a ticket that always wins, but for a hash of all ones. */
-export const WIN_ALWAYS = 2n ** 256n - 1n
+const WIN_ALWAYS = 2n ** 256n - 1n
 
 export const ANCHOR_TYPES = {
   Open: [

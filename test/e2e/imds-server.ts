@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-export const TOKEN_SECONDS = '21600'
+const TOKEN_SECONDS = '21600'
 export const ROLE_NAME = 'anchorhold-host'
 export const ROLE_CREDENTIALS = {
   Code: 'Success',

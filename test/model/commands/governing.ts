@@ -25,7 +25,7 @@ const STRANGER = aSigner('stranger')
 const ETHER_WEI = 10n ** 18n
 
 /** Every id that a governed run knows: of the roster, of credits, and one that is an address of its own. */
-export const GOVERNED_IDS: readonly string[] = [
+const GOVERNED_IDS: readonly string[] = [
   'orch-0',
   'orch-1',
   'orch-2',

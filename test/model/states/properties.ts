@@ -27,7 +27,7 @@ export const depositIsDonated: Property = ({ strayWei, donatedWei, depositWei })
 }
 
 /** Each landed log continues the one before, and its header says exactly what the chain had paid by then. */
-export const historyIsOne: Property = ({ landed }) => {
+const historyIsOne: Property = ({ landed }) => {
   if (landed === null) return undefined
   const { call, before, paidBeforeWei } = landed
   if (before !== null && !continues(call.log, before.call.log)) return `sequence ${call.sequence} has another past`

@@ -175,7 +175,7 @@ export class Worlds {
 }
 
 /** All that can be said of which payouts went through: null of a commit without any. */
-export function bitmapsOf({ payouts }: Call): readonly (bigint | null)[] {
+function bitmapsOf({ payouts }: Call): readonly (bigint | null)[] {
   if (payouts.length === 0) return [null]
   return Array.from({ length: 2 ** payouts.length }, (_, bits) => BigInt(bits))
 }
