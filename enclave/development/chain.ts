@@ -1,6 +1,6 @@
 /**
- * The chain above a development document: root, regional, zonal, instance, leaf, with the lifetimes, extensions and order
- * of AWS's. It ends in a root of its own whose every name says what it is, so that nobody takes it for AWS's.
+ * The chain above a development document: root, regional, zonal, instance, leaf, with the extensions, order and, below
+ * the root, lifetimes of AWS's. It ends in a root of its own whose every name says what it is, so that nobody takes it for AWS's.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
 import type { Entropy } from '../keys/session-key.ts'
@@ -43,9 +43,9 @@ const DAY_MS = 24 * HOUR_MS
 const SERIAL_BYTES = 16
 const HEAD_START_MS = { regional: 3 * DAY_MS, zonal: DAY_MS, instance: 6 * HOUR_MS, leaf: 40 * SECOND_MS } as const
 const LIFETIME_MS = { regional: 20 * DAY_MS, zonal: 5.75 * DAY_MS, instance: DAY_MS, leaf: 3 * HOUR_MS } as const
-/** Thirty years, whenever the root is drawn: a clock that is a year off still lies within them. */
+/** Whenever the root is drawn, it outlives every clock: what RFC 5280 section 4.1.2.5 gives for "without an end". */
 const ROOT_FROM_MS = Date.UTC(2020, 0)
-const ROOT_UNTIL_MS = Date.UTC(2049, 11, 31)
+const ROOT_UNTIL_MS = Date.UTC(9999, 11, 31, 23, 59, 59)
 
 const ROOT_LIMITS = { canonical: true, depthMax: 1, itemsMax: 5 } as const
 

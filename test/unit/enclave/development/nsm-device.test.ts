@@ -162,6 +162,14 @@ describe('the development NSM', () => {
     expect(leafOf()).to.not.equal(second)
   })
 
+  it('vouches for an enclave in whatever year its clock shows, across the end of 2049 too', () => {
+    const root = drawDevelopmentRoot(randomBytes)
+    for (const atMs of [2020, 2049, 2050, 2106, 9_000].map((year) => Date.UTC(year, 11, 31, 23, 59))) {
+      const nsm = openNsm(open({ root, clock: () => atMs }))
+      expect(attestSelf(nsm, selfVerifierUnder(pinOf(root)), { recipientKeyDer: null }).timeMs).to.equal(atMs)
+    }
+  })
+
   it('gives several processes one root through a file of its owner’s alone', () => {
     const path = join(folder, 'root.cbor')
     const first = readDevelopmentRoot(path, randomBytes)
