@@ -71,17 +71,23 @@ export async function storedEnd(logs: BootLogs): Promise<number> {
 
 /** The records that lead to `end` of a boot, from genesis on. Refuses SEALED_STORE when an ancestor is missing. */
 export async function pathTo(paths: DataPaths, session: string, end: number): Promise<Segment[]> {
-  const segments: Segment[] = []
+  const segments = new Map<string, Segment>()
   let at: { session: string; end: number } | null = { session, end }
   for (let step = 0; at !== null; step++) {
     if (step >= ANCESTORS_MAX) throw new CodedError('SEALED_STORE', `expected at most ${ANCESTORS_MAX} boots in a row`)
+    // Notes that lead in a circle would be read as often as that.
+    if (segments.has(at.session))
+      throw new CodedError(
+        'SEALED_STORE',
+        `expected boots that lead back to genesis, boot ${at.session} leads to itself`,
+      )
     const boot: Boot | undefined = await readBoot(paths, at.session)
     if (boot === undefined)
       throw new CodedError('SEALED_STORE', `expected the note of boot ${at.session}, it is missing`)
-    segments.unshift({ session: boot.session as Session, from: boot.parent?.end ?? 0, to: at.end })
+    segments.set(at.session, { session: boot.session as Session, from: boot.parent?.end ?? 0, to: at.end })
     at = boot.parent
   }
-  return segments
+  return [...segments.values()].reverse()
 }
 
 const INDEX_BYTES = 8

@@ -10,6 +10,7 @@ import { type ErrorCode, isCoded } from '../../enclave/protocol/errors.ts'
 import { encodeFrame, encodeMessage } from '../../enclave/protocol/frame.ts'
 import { openAuditLog } from '../../host/audit-log.ts'
 import { readKeyFile } from '../../host/boot.ts'
+import { pathTo, writeBoot } from '../../host/boot-records.ts'
 import { openChain } from '../../host/chain.ts'
 import { openControl } from '../../host/control.ts'
 import { openEnclaveClient } from '../../host/enclave-client.ts'
@@ -62,6 +63,15 @@ describe('found by fuzzing: files and jobs', () => {
     aFile(join('outbox', '000000000000001-000000000000001.log'), `\n${checksum} {\n`)
     const outbox = openOutbox(pathsOf(aFolder()))
     expect(await refused(() => outbox.read({ epoch: 1, sequence: 1 }))).to.equal('OUTBOX_BROKEN')
+  })
+
+  // Read a hundred thousand times, as before, it would take longer than a test may.
+  it('refuses notes of boots that lead in a circle when it comes round for the first time', async () => {
+    const paths = pathsOf(aFolder())
+    const [first, second] = [addressOf(1), addressOf(2)]
+    await writeBoot(paths, { session: first, parent: { session: second, end: 1 }, epoch: 1, atMs: 1 })
+    await writeBoot(paths, { session: second, parent: { session: first, end: 1 }, epoch: 2, atMs: 2 })
+    expect(await refused(() => pathTo(paths, first, 2))).to.equal('SEALED_STORE')
   })
 
   it('refuses an enclave at a port that is none, and an answer of bytes where a map belongs', async () => {

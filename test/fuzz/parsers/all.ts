@@ -8,7 +8,9 @@ import { CLIENT } from './client.ts'
 import { KMS } from './cms.ts'
 import { ENCODINGS } from './encodings.ts'
 import { HOST_FILES } from './host-files.ts'
+import { HOST_LOG } from './host-log.ts'
 import { JOURNAL } from './journal.ts'
+import { KEY_TARGETS } from './keys.ts'
 import { LOG } from './log.ts'
 import { METADATA } from './metadata.ts'
 import { NSM } from './nsm.ts'
@@ -47,6 +49,8 @@ export const TARGETS: readonly Target[] = [
   ...CLIENT,
   ...METADATA,
   ...API,
+  ...HOST_LOG,
+  ...KEY_TARGETS,
 ]
 
 export function findTarget(name: string): Target | undefined {

@@ -11,6 +11,8 @@ import { FrameLog } from '../../../host/frame-log.ts'
 import { indexFile } from '../../../host/journal-index.ts'
 import { openOutbox } from '../../../host/outbox.ts'
 import { type DataPaths, pathsOf } from '../../../host/paths.ts'
+import { nextRebuildStep } from '../../../host/rebuild.ts'
+import { readOwnKeys, readRotation } from '../../../host/rotation.ts'
 import type { Dice } from '../../../scripts/journal/dice.ts'
 import { anAddress } from '../../builders/boot.ts'
 import { bytesOf, demand, isSame, judged, judgedLater, type Outcome, type Target, textOf } from '../engine/target.ts'
@@ -19,6 +21,7 @@ import { aFile, aFolder, removeFiles } from './files.ts'
 
 const SESSION = anAddress(0x5e)
 const HASH = `0x${'11'.repeat(32)}`
+const APPROVAL = { epoch: 2, newAuthority: SESSION, logKey: HASH, config: HASH, imageDigest: HASH, notAfter: 9 }
 
 type SmallFile = {
   readonly path: (paths: DataPaths) => string
@@ -58,6 +61,24 @@ const SMALL_FILES: readonly SmallFile[] = [
     honest: `[[64,4096,"${'00'.repeat(32)}"]]`,
     codes: [],
     read: ({ journalIndex }) => indexFile(journalIndex).load(),
+  },
+  {
+    path: ({ control }) => join(control, 'rotation.json'),
+    honest: JSON.stringify({ atMs: 1, approval: { ...APPROVAL, signatures: [`0x${'22'.repeat(65)}`] } }),
+    codes: ['CONFIG_INVALID'],
+    read: (paths) => readRotation(paths),
+  },
+  {
+    path: ({ nextKeyFile }) => nextKeyFile,
+    honest: JSON.stringify({ address: SESSION, log_key: HASH }),
+    codes: ['CONFIG_INVALID'],
+    read: ({ nextKeyFile }) => readOwnKeys(nextKeyFile),
+  },
+  {
+    path: ({ control }) => join(control, 'rebuild.json'),
+    honest: JSON.stringify({ atMs: 5, session: SESSION }),
+    codes: ['CONFIG_INVALID'],
+    read: (paths) => nextRebuildStep(paths),
   },
 ]
 
