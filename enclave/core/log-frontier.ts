@@ -31,11 +31,6 @@ export function rootOf(frontier: Frontier): Uint8Array {
   return root.slice()
 }
 
-/** An independent copy: a command that is refused leaves the original as it was. */
-export function copyFrontier(frontier: Frontier): Frontier {
-  return { size: frontier.size, peaks: [...frontier.peaks] }
-}
-
 /** The frontier that a snapshot holds. Refuses STATE_MISMATCH when the hashes are not one for each bit of `size`. */
 export function frontierOf(size: number, peaks: readonly Uint8Array[]): Frontier {
   const bits = Number.isSafeInteger(size) && size >= 0 ? bitsOf(size) : -1

@@ -104,9 +104,9 @@ function extraBytes(flags: number): number {
 function putRow(room: Room, at: number, account: Account, flags: number): void {
   room.bytes[at + FLAGS_AT] = flags
   putFields(room, at + FIELDS_AT, account)
-  putUint(room.view, at + FAILURES_AT, account.failures)
-  putUint(room.view, at + RETRY_AT, account.retrySequence)
-  putUint(room.view, at + REG_SEQ_AT, account.regSeq)
+  putCounter(room.view, at + FAILURES_AT, account.failures)
+  putCounter(room.view, at + RETRY_AT, account.retrySequence)
+  putCounter(room.view, at + REG_SEQ_AT, account.regSeq)
 }
 
 function putFields(room: Room, at: number, fields: Committed): void {
@@ -114,15 +114,15 @@ function putFields(room: Room, at: number, fields: Committed): void {
   putWei(room.view, at + CREDITED_AT, fields.creditedWei)
   putWei(room.view, at + PAID_AT, fields.paidWei)
   putWei(room.view, at + RESERVED_AT, fields.reservedWei)
-  putUint(room.view, at + LAST_SEQ_AT, fields.lastSeq)
+  putCounter(room.view, at + LAST_SEQ_AT, fields.lastSeq)
 }
 
 function putExtras(room: Room, start: number, { pending, committed }: Extras): number {
   let at = start
   if (pending !== null) {
     putAddress(room.bytes, at, pending.recipient)
-    putUint(room.view, at + ADDRESS_BYTES, pending.sequence)
-    putUint(room.view, at + ADDRESS_BYTES + COUNTER_BYTES, pending.at)
+    putCounter(room.view, at + ADDRESS_BYTES, pending.sequence)
+    putCounter(room.view, at + ADDRESS_BYTES + COUNTER_BYTES, pending.at)
     at += WAITS_BYTES
   }
   if (committed !== undefined) {
@@ -143,7 +143,8 @@ function putWei(view: DataView, at: number, value: Wei): void {
   view.setBigUint64(at + 8, value)
 }
 
-function putUint(view: DataView, at: number, value: number): void {
+/** Eight bytes, of a number below 2^53. */
+function putCounter(view: DataView, at: number, value: number): void {
   assert(Number.isSafeInteger(value) && value >= 0, 'a counter is a safe integer')
   view.setUint32(at, Math.floor(value / UINT32_LIMIT))
   view.setUint32(at + 4, value % UINT32_LIMIT)

@@ -7,7 +7,7 @@ import { assert, CodedError } from './errors.ts'
 import { keccak256 } from './hash.ts'
 import { ADDRESS_BYTES, type Address, fromHex, HASH_BYTES, type Hash, toHash, toHex, ZERO_HASH } from './ids.ts'
 import { AMOUNT_WEI_LIMIT, type Wei } from './money.ts'
-import { concatBytes, putUint, uintWord, utf8, WORD_BYTES } from './words.ts'
+import { concatBytes, putUintWord, uintWord, utf8, WORD_BYTES } from './words.ts'
 
 /** A ticket as TicketBroker hashes it. The integers are uint256; auxData is empty or 64 bytes. */
 export type Ticket = {
@@ -42,7 +42,7 @@ export const PAYOUT_ID_LIMIT = 2 ** 32
 export const WIN_PROB_ALWAYS = 2n ** 256n - 1n
 export const AUX_DATA_BYTES = 64
 /** Bytes of a packed ticket with its auxData. */
-export const TICKET_BYTES = 232
+const TICKET_BYTES = 232
 
 const FACE_VALUE_AT = 2 * ADDRESS_BYTES
 const PACKED_AUX_DATA_AT = TICKET_BYTES - AUX_DATA_BYTES
@@ -126,9 +126,9 @@ function layTicket(ticket: Ticket): Uint8Array {
   assert(aux.length === 0 || aux.length === AUX_DATA_BYTES, 'auxData is empty or has 64 bytes')
   packed.set(fromHex(ticket.recipient), 0)
   packed.set(fromHex(ticket.sender), ADDRESS_BYTES)
-  putUint(packedView, FACE_VALUE_AT, ticket.faceValueWei)
-  putUint(packedView, FACE_VALUE_AT + WORD_BYTES, ticket.winProb)
-  putUint(packedView, FACE_VALUE_AT + 2 * WORD_BYTES, ticket.senderNonce)
+  putUintWord(packedView, FACE_VALUE_AT, ticket.faceValueWei)
+  putUintWord(packedView, FACE_VALUE_AT + WORD_BYTES, ticket.winProb)
+  putUintWord(packedView, FACE_VALUE_AT + 2 * WORD_BYTES, ticket.senderNonce)
   packed.set(fromHex(ticket.recipientRandHash), FACE_VALUE_AT + 3 * WORD_BYTES)
   packed.set(aux, PACKED_AUX_DATA_AT)
   return packed.subarray(0, PACKED_AUX_DATA_AT + aux.length)

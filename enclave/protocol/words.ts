@@ -11,12 +11,12 @@ const LIMB_BITS = 64n
 
 /** An unsigned integer below 2^256, right-aligned. */
 export function uintWord(value: bigint | number): Uint8Array {
-  putUint(scratchView, 0, BigInt(value))
+  putUintWord(scratchView, 0, BigInt(value))
   return scratch.slice()
 }
 
 /** The same word, written at `at` of bytes that are kept. */
-export function putUint(view: DataView, at: number, value: bigint): void {
+export function putUintWord(view: DataView, at: number, value: bigint): void {
   let rest = value
   for (let limbAt = at + WORD_BYTES - LIMB_BYTES; limbAt >= at; limbAt -= LIMB_BYTES) {
     // Takes the lowest 64 bits.

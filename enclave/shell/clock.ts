@@ -6,11 +6,3 @@ export type Clock = {
   /** False: the host can set this clock at will. True needs a timestamp that the NSM signs. */
   readonly attested: boolean
 }
-
-const MS_PER_SECOND = 1_000
-
-/** The clock of the operating system. Unattested. */
-export const systemClock: Clock = {
-  unixSeconds: () => Math.floor(Date.now() / MS_PER_SECOND),
-  attested: false,
-}

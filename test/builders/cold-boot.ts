@@ -8,9 +8,9 @@ import { CodedError } from '../../enclave/protocol/errors.ts'
 import { decodeMessage, type Encoding, encodeMessage, type Message } from '../../enclave/protocol/frame.ts'
 import { type Hex, toHex, ZERO_HASH } from '../../enclave/protocol/ids.ts'
 import { newBootOf, type Parts } from '../../enclave/roles.ts'
-import { systemClock } from '../../enclave/shell/clock.ts'
 import { randomBytes } from '../../enclave/shell/entropy.ts'
 import { type Nsm, type NsmDevice, openNsm } from '../../enclave/shell/nsm.ts'
+import { systemClock } from './clock.ts'
 
 /** `before` the module has done what it was asked, or `after` it, with the answer lost. */
 export type NsmFault = { readonly call: number; readonly moment: 'before' | 'after' }

@@ -9,9 +9,9 @@ import { type Hex, toHex } from '../../../enclave/protocol/ids.ts'
 import { METHODS } from '../../../enclave/protocol/methods.ts'
 import { signerLockedHash } from '../../../enclave/protocol/signer-configuration.ts'
 import { SIGNER_METHODS } from '../../../enclave/protocol/signer-methods.ts'
-import { systemClock } from '../../../enclave/shell/clock.ts'
 import { randomBytes } from '../../../enclave/shell/entropy.ts'
 import { anAddress } from '../../builders/boot.ts'
+import { systemClock } from '../../builders/clock.ts'
 import {
   aColdBoot,
   aWatchedNsm,

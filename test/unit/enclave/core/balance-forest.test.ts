@@ -69,7 +69,7 @@ for (const hashes of ['pure', 'fast'] as const) {
     after(installPureHashes)
 
     it(`has OpenZeppelin's root after each of ${SIZE_MAX} appends, growing from a single leaf`, function () {
-      this.timeout(60_000)
+      this.timeout(180_000)
       const forest = newForest(0)
       const leaves: Uint8Array[] = []
       for (let size = 1; size <= SIZE_MAX; size++) {
@@ -91,7 +91,7 @@ for (const hashes of ['pure', 'fast'] as const) {
     })
 
     it('ends at one root whatever blocks its leaves come in, beyond what is hashed together', function () {
-      this.timeout(60_000)
+      this.timeout(180_000)
       const leaves = Array.from({ length: 2_500 }, (_, at) => aLeaf(at))
       const root = rootByOpenZeppelin(leaves, 12)
       for (const perBlock of [7, 1_000, 2_500])

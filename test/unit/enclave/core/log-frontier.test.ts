@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'chai'
-import { appendLeaf, copyFrontier, frontierOf, newFrontier, rootOf } from '../../../../enclave/core/log-frontier.ts'
+import { appendLeaf, frontierOf, newFrontier, rootOf } from '../../../../enclave/core/log-frontier.ts'
 import { AssertionError, isCoded } from '../../../../enclave/protocol/errors.ts'
 import { installPureHashes } from '../../../../enclave/protocol/hash.ts'
 import { fromHex, type Hex, toHex } from '../../../../enclave/protocol/ids.ts'
@@ -87,16 +87,6 @@ describe('log frontier', () => {
     for (const [size, hashes] of wrong) {
       expect(() => frontierOf(size, hashes)).to.satisfy((run: () => unknown) => refusesState(run))
     }
-  })
-
-  it('leaves the original as it was when a copy grows', () => {
-    const frontier = newFrontier()
-    for (let at = 0; at < 5; at++) appendLeaf(frontier, aLeaf(at))
-    const root = toHex(rootOf(frontier))
-    const copy = copyFrontier(frontier)
-    for (let at = 5; at < 9; at++) appendLeaf(copy, aLeaf(at))
-    expect([frontier.size, toHex(rootOf(frontier))]).to.deep.equal([5, root])
-    expect(copy.size).to.equal(9)
   })
 
   it('keeps at most one hash for each bit of its size', () => {
