@@ -6,6 +6,7 @@ import { ATTESTATION } from './attestation.ts'
 import { BOOT } from './boot.ts'
 import { CLIENT } from './client.ts'
 import { KMS } from './cms.ts'
+import { COMMANDS } from './commands.ts'
 import { ENCODINGS } from './encodings.ts'
 import { HOST_FILES } from './host-files.ts'
 import { HOST_LOG } from './host-log.ts'
@@ -51,6 +52,7 @@ export const TARGETS: readonly Target[] = [
   ...API,
   ...HOST_LOG,
   ...KEY_TARGETS,
+  ...COMMANDS,
 ]
 
 export function findTarget(name: string): Target | undefined {
