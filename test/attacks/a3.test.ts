@@ -8,7 +8,7 @@ const CLONES = 5
 const COMMITS_EACH = 25
 const IDS = ['orch-0', 'orch-1', 'orch-2', 'orch-3', 'orch-4']
 const SUM_WEI = ETHER_WEI / 10n
-const TEST_MS_MAX = 120_000
+const TEST_MS_MAX = 400_000
 
 describe('A3: two live clones of one enclave', () => {
   const stage = useStage()

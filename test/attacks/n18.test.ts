@@ -25,7 +25,8 @@ const TRUE_WORDS: Omit<UserData, 'v'> = {
 const PUBLIC_KEY = new Uint8Array(294).fill(5)
 const EXPECTED: ExpectedBinding = { userData: TRUE_WORDS, publicKey: PUBLIC_KEY }
 
-describe('N18: words around the right words', () => {
+describe('N18: words around the right words', function () {
+  this.timeout(60_000)
   const attester = newTestAttester()
 
   function verdictOf(

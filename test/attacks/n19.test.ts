@@ -9,7 +9,8 @@ import { readGenuine } from '../builders/genuine-documents.ts'
 import { openMap, rawMap, rawUint } from '../builders/raw-cbor.ts'
 import { describeWithShared } from '../builders/shared-data.ts'
 
-describe('N19: what genuine documents vary in', () => {
+describe('N19: what genuine documents vary in', function () {
+  this.timeout(60_000)
   const attester = newTestAttester()
 
   it('is no reason to refuse one: open maps, 746 bytes of user_data, none, an extended register', () => {

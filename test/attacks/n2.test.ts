@@ -3,7 +3,8 @@ import type { Measurement } from '../../enclave/protocol/attestation/measurement
 import { encodePcrs, honestPayload, honestPcrs, newTestAttester, replace } from '../builders/attestation.ts'
 import { imageOf, judge, liveFor } from '../builders/expectations.ts'
 
-describe('N2: a verifier that was told to expect nothing', () => {
+describe('N2: a verifier that was told to expect nothing', function () {
+  this.timeout(60_000)
   const attester = newTestAttester()
   const honest = imageOf(attester)
 

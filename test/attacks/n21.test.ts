@@ -30,7 +30,7 @@ describe('N21: an answer of KMS that the host made himself', () => {
   let genuine: GeneratedKeys
 
   before(async function () {
-    this.timeout(60_000)
+    this.timeout(180_000)
     world = await KmsWorld.start()
     endpoint = await serveAnswers([() => ({ status: 200, body: forged() })], issueServer(kmsHost(REGION)))
     genuine = await openKmsRelease(world.options()).generateKeys(CONTEXT, ACCESS)

@@ -28,7 +28,8 @@ function answerTo(bytes: Uint8Array): string {
   }
 }
 
-describe('N24: a hostile envelope in the place of CiphertextForRecipient', () => {
+describe('N24: a hostile envelope in the place of CiphertextForRecipient', function () {
+  this.timeout(60_000)
   const { publicKeySpki } = recipientKey()
   const write = (over?: (honest: EnvelopeParts, key: Uint8Array) => Partial<EnvelopeParts>): Uint8Array =>
     writeEnvelope(publicKeySpki, KEY, over)

@@ -24,7 +24,7 @@ type Steering = { readonly aheadSeconds: number; readonly again: boolean }
 type Decisions = { readonly ready: Ready; readonly genesisAt: number }
 
 describe('N25: a host that steers the clock', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   const folder = mkdtempSync(join(tmpdir(), 'steered-'))
   let library: string | undefined
   const closing: (() => void)[] = []

@@ -81,7 +81,8 @@ const LOOKS_MIN = 10
 const ETHER_WEI = 10n ** 18n
 
 /** No fault can be sent into a process of its own: these worlds run inside the test. */
-describe('S21: a fault between the balance and the log', () => {
+describe('S21: a fault between the balance and the log', function () {
+  this.timeout(120_000)
   after(closeWorlds)
 
   for (const [what, prepared] of Object.entries(CALLS))

@@ -3,27 +3,34 @@ import { strict as assert } from 'node:assert'
 import { codeOfCall } from '../builders/refusals.ts'
 import { type Outcome, Stage, type StageOptions } from './stage.ts'
 
-const OPEN_MS_MAX = 60_000
-/** Enclaves start one after the other, on machines that do other things as well. */
-const TEST_MS_MAX = 60_000
+/**
+ * Of a hook, and of a test that names no other limit: for what hangs, not for what is slow. Enclaves start one after the
+ * other, on machines that do other things as well.
+ */
+const STEP_MS_MAX = 150_000
 
 /** Opened once; before each test the chain is where it began, and after each every enclave ends. */
 export function useStage(options: StageOptions = {}): () => Stage {
   let stage: Stage | undefined
   let back: (() => Promise<void>) | undefined
   before(async function () {
-    this.timeout(OPEN_MS_MAX)
+    this.timeout(STEP_MS_MAX)
     stage = await Stage.open(options)
   })
   beforeEach(async function () {
-    this.currentTest?.timeout(TEST_MS_MAX)
+    this.timeout(STEP_MS_MAX)
+    this.currentTest?.timeout(STEP_MS_MAX)
     back = await stage?.node.mark()
   })
-  afterEach(async () => {
+  afterEach(async function () {
+    this.timeout(STEP_MS_MAX)
     await stage?.stopBoots()
     await back?.()
   })
-  after(() => stage?.close())
+  after(async function () {
+    this.timeout(STEP_MS_MAX)
+    await stage?.close()
+  })
   return () => {
     assert(stage !== undefined, 'the stage stands inside tests only')
     return stage

@@ -19,7 +19,7 @@ function anvilBinary(): string {
 }
 
 describe('the world on a live node', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let node: ChildProcess | undefined
   let url = ''
 

@@ -103,7 +103,7 @@ const PLANTS: readonly (readonly [rule: string, path: string, line: string])[] =
 type Report = { readonly modules: number; readonly rules: readonly string[] }
 
 describe('the import boundaries', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
   let tree = ''
 
   beforeEach(() => {

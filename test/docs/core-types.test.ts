@@ -21,7 +21,7 @@ const OUTSIDE = [
 ]
 
 describe('the compiler settings of enclave/core', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
   let tree = ''
 
   beforeEach(() => {

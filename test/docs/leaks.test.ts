@@ -56,7 +56,7 @@ const fetchOnce = async () => {
 `
 
 describe('the leak hook', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
   let folder = ''
 
   beforeEach(() => {

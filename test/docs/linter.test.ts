@@ -36,7 +36,7 @@ const ALLOWED: readonly (readonly [why: string, path: string, text: string])[] =
 ]
 
 describe('the linter settings', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
   let tree = ''
 
   beforeEach(() => {

@@ -14,7 +14,7 @@ const PASSES = "describe('a', () => { it('holds', () => {}); it('holds too', () 
 const FAILS = "describe('b', () => { it('breaks', () => { throw new Error('no') }) })"
 
 describe('the test runner', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
   let tree = ''
 
   beforeEach(() => {

@@ -10,7 +10,7 @@ const COMMAND = /(?:`|^)npm (?:run )?([a-z][a-z0-9:]*)\b/gm
 const NPM_OWN = new Set(['ci', 'install', 'run', 'start', 'test'])
 
 describe('the pages', function () {
-  this.timeout(120_000)
+  this.timeout(600_000)
 
   for (const snippet of PAGES.flatMap((page) => findSnippets(page, readPage(page)))) {
     it(`hold a snippet that runs as printed: ${snippet.page}:${snippet.line}`, () => {

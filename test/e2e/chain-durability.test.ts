@@ -31,7 +31,7 @@ const START = fileURLToPath(new URL('../../scripts/chain/start.ts', import.meta.
 const REPLAY_BLOCKS = 2_000
 
 describe('embedded chain: durability', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
   const workshop = chainWorkshop()
   afterEach(() => workshop.clear())
 

@@ -16,7 +16,7 @@ import {
 const DROP_SECOND: FaultPlan = { to: PAYEE, dropAt: 2 }
 
 describe('embedded chain: faults of a demonstration', function () {
-  this.timeout(30_000)
+  this.timeout(180_000)
   const workshop = chainWorkshop()
   afterEach(() => workshop.clear())
 

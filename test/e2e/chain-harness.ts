@@ -13,7 +13,7 @@ export const OTHER: Hex = `0x${'cd'.repeat(20)}`
 
 const BLOCK_MS = 50
 const POLL_MS = 10
-const POLLS_MAX = 1_000
+const POLLS_MAX = 6_000
 
 /** Folders and chain processes of one suite; `clear` ends and removes them all. */
 export function chainWorkshop() {

@@ -19,7 +19,7 @@ import {
 const FINAL_DEPTH_BLOCKS = 3
 
 describe('embedded chain: endpoint', function () {
-  this.timeout(30_000)
+  this.timeout(180_000)
   const workshop = chainWorkshop()
   let chain: RunningChain
   before(async () => {

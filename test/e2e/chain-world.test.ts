@@ -22,7 +22,7 @@ const transcoders = [devAccount(12).address, devAccount(13).address]
 const OPTIONS = { guardian, transcoders, roundLengthBlocks: ROUND_LENGTH_BLOCKS, treasuryWei: TREASURY_WEI }
 
 describe('embedded chain: the world and the anchor', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   const workshop = chainWorkshop()
 
   before(function () {

@@ -6,7 +6,7 @@ import { runCli } from '../../scripts/cli/program.ts'
 export type Said = { readonly code: number; readonly out: string; readonly err: string }
 
 export const MAIN = join(import.meta.dirname, '..', '..', 'scripts', 'anchorhold.ts')
-const COMMAND_MS_MAX = 60_000
+const COMMAND_MS_MAX = 180_000
 
 export function anchorhold(words: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<Said> {
   return new Promise((resolve) => {

@@ -10,7 +10,7 @@ import { fundGasFloat, setupChain } from '../../scripts/chain/setup.ts'
 import { chainWorkshop } from './chain-harness.ts'
 import { type Said, typed } from './cli-run.ts'
 
-const SUITE_MS_MAX = 60_000
+const SUITE_MS_MAX = 180_000
 /** Nothing listens there. */
 const DEAD_URL = 'http://127.0.0.1:1'
 const AUTHORITY = `0x${'a7'.repeat(20)}`

@@ -76,7 +76,7 @@ async function refusedBoth(answer: Answer): Promise<Refusal> {
 }
 
 describe('an answer of KMS', function () {
-  this.timeout(30_000)
+  this.timeout(120_000)
 
   it('is asked for with the full ARN, the whole context, the document, and a signature at the trusted time', async () => {
     const ahead = trustedClock(-DAY_SECONDS)
@@ -156,7 +156,7 @@ describe('an answer of KMS', function () {
   })
 
   it('is not waited for without end, whether nothing comes or a byte now and then', async function () {
-    this.timeout(4 * KMS_CALL_TIMEOUT_MS)
+    this.timeout(12 * KMS_CALL_TIMEOUT_MS)
     const answers = await Promise.all([
       serveAnswers([() => new Promise<Answer>(() => undefined)]),
       serveAnswers([() => ({ status: 200, body: dripping() })]),

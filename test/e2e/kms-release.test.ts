@@ -23,7 +23,7 @@ import {
 const YEAR_SECONDS = 31_536_000
 
 describe('key release by KMS', function () {
-  this.timeout(30_000)
+  this.timeout(120_000)
   let world: KmsWorld
   let drawn: GeneratedKeys
 

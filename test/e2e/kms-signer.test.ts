@@ -15,7 +15,7 @@ const KEY = Uint8Array.from({ length: 32 }, (_, at) => at + 1)
 const HEX = Buffer.from(KEY).toString('hex')
 
 describe("a signer's key under KMS", function () {
-  this.timeout(30_000)
+  this.timeout(120_000)
   let world: KmsWorld
 
   before(async () => {

@@ -10,7 +10,7 @@ import { inWindows, LOG_WINDOW_BLOCKS, LOG_WINDOWS_AT_ONCE_MAX, LOG_WINDOWS_MAX 
 
 const ANCHOR = `0x${'a1'.repeat(20)}` as Address
 const CHAIN_ID = 42161
-const SEARCH_MS_MAX = 60_000
+const SEARCH_MS_MAX = 180_000
 const ABSURD_HEIGHT = 2 ** 52
 
 type Call = { readonly id: unknown; readonly method: string; readonly params?: readonly unknown[] }

@@ -15,7 +15,7 @@ const ROOT = join(import.meta.dirname, '..', '..')
 const CACHE_DIR = join(ROOT, '.cache', 'redis')
 const FIRST_DOWNLOAD_MS = 120_000
 const DEATH_POLL_MS = 50
-const DEATH_POLLS_MAX = 160
+const DEATH_POLLS_MAX = 1_200
 
 describe('the embedded Redis', function () {
   this.timeout(FIRST_DOWNLOAD_MS)

@@ -9,7 +9,7 @@ export type SignerReply = {
   readonly error?: { readonly message: string; readonly code?: string }
 }
 
-const CALL_MS_MAX = 10_000
+const CALL_MS_MAX = 60_000
 
 /** `endpoint` is tcp://host:port or unix:///path. */
 export function ask(endpoint: string, method: string, params: object = {}): Promise<SignerReply> {

@@ -36,7 +36,7 @@ const TERMS = {
 }
 
 describe('a signer as a process, asked by a client of the replaced one', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
 
   describe('the demonstration of the command line', () => {
     let signer: SignerProcess

@@ -21,7 +21,7 @@ import { typed } from './cli-run.ts'
 import { verdictUnder } from './development-documents.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'scripts', 'start', 'main.ts')
-const RUN_MS_MAX = 180_000
+const RUN_MS_MAX = 600_000
 const POLL_MS = 100
 const ASK_MS = 1_000
 const VECTOR = join(import.meta.dirname, '..', 'vectors', 'attestation-development.json')

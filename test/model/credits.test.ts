@@ -21,7 +21,8 @@ function balanceOf(boot: Boot, id: string): bigint {
   return BigInt(boot.call('balance', { orchestrator_id: id }).balance_wei)
 }
 
-describe('signed credits', () => {
+describe('signed credits', function () {
+  this.timeout(60_000)
   after(closeWorlds)
 
   it('count once, in the order of their reporter, and a repetition is known', () => {

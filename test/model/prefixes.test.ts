@@ -129,7 +129,8 @@ function claimsOf({ last, moments }: History): Claim[] {
   )
 }
 
-describe('prefixes and snapshots of one history', () => {
+describe('prefixes and snapshots of one history', function () {
+  this.timeout(60_000)
   let history: History
   before(() => {
     history = aHistory()

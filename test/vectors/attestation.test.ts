@@ -33,7 +33,8 @@ const expectation = {
   checkInstance: true,
 } as const
 
-describe('the kept development document', () => {
+describe('the kept development document', function () {
+  this.timeout(60_000)
   after(installPureP384)
 
   for (const install of [installFastP384, installPureP384]) {

@@ -50,7 +50,8 @@ function gotOf({ report }: Judged): string {
   return report.findings.list[0]?.got ?? ''
 }
 
-describe('auditor: the documents of sessions', () => {
+describe('auditor: the documents of sessions', function () {
+  this.timeout(60_000)
   const lived = aLivedLedger()
 
   it('accepts each session under the policy, configuration and authority of its time, and names its image', () => {
