@@ -12,7 +12,7 @@ describe('S24: events and fields without end', () => {
   const stage = useStage()
 
   it('cost the same from the first to the last, in a process that has no room to remember each', async function () {
-    this.timeout(600_000)
+    this.timeout(900_000)
     // One stands ready since the stage was opened: the next one is started now.
     await stage().cold()
     const boot = await withHeap(HEAP_MIB, () => stage().active())

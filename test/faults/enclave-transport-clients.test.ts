@@ -9,7 +9,8 @@ import { codeOf, echo, holds, text, textOf, useTransport } from './transport-cli
 
 const POLL_MS = 5
 
-describe('the transport', () => {
+describe('the transport', function () {
+  this.timeout(120_000)
   const { open, client } = useTransport()
   const folder = mkdtempSync(join(tmpdir(), 'transport-'))
   after(() => rmSync(folder, { recursive: true }))

@@ -22,7 +22,8 @@ function stopClock(): (ms: number) => void {
   return (ms) => mock.timers.tick(ms)
 }
 
-describe('the deadlines of the transport', () => {
+describe('the deadlines of the transport', function () {
+  this.timeout(120_000)
   afterEach(() => mock.timers.reset())
   const { open, client } = useTransport()
 

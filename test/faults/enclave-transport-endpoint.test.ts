@@ -10,7 +10,8 @@ import { codeOfCall } from '../builders/refusals.ts'
 
 const echo: Handle = async (request) => request
 
-describe('an endpoint', () => {
+describe('an endpoint', function () {
+  this.timeout(120_000)
   const folder = mkdtempSync(join(tmpdir(), 'endpoint-'))
   const path = join(folder, 'enclave.sock')
   after(() => rmSync(folder, { recursive: true }))

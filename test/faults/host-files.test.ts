@@ -21,7 +21,8 @@ import { codeOfCall } from '../builders/refusals.ts'
 
 const hash = (digit: string) => `0x${digit.repeat(64)}` as Hash
 
-describe('files of the host under faults', () => {
+describe('files of the host under faults', function () {
+  this.timeout(120_000)
   let root = ''
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'host-files-'))

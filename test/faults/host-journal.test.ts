@@ -27,7 +27,8 @@ function headOf(text: string): string {
   return toHash(lines.reduce((head, line) => sha256(head, sha256(Buffer.from(line))), Buffer.alloc(32)))
 }
 
-describe('the journal under faults', () => {
+describe('the journal under faults', function () {
+  this.timeout(120_000)
   let root = ''
   let nowMs = 0
   const path = () => join(root, 'ledger-events.log')
@@ -171,8 +172,7 @@ describe('the journal under faults', () => {
     expect(await readAll(open(), 500)).to.equal(lines(500, 501))
   })
 
-  it('reads 100 MB in bounded memory', async function () {
-    this.timeout(120_000)
+  it('reads 100 MB in bounded memory', async () => {
     const line = `{"event":"credit","orchestrator_id":"orch","amount":"0.001","metadata":{"text":"${'y'.repeat(200)}"}}\n`
     const block = line.repeat(3_700)
     for (let written = 0; written < 100_000_000; written += block.length) appendFileSync(path(), block)

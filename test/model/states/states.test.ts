@@ -191,7 +191,7 @@ describe('an anchored ledger with one protection less', () => {
   })
 
   it('overpays nobody even then: the compare-and-swap alone holds the money', function () {
-    this.timeout(180_000)
+    this.timeout(600_000)
     const open = { ...rules, session: () => true, open: () => true }
     const worlds = worldsOf({ core, rules: open, bounds: PAIR })
     const others = EVERY.filter((property) => property !== sessionFences)
