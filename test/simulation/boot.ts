@@ -4,6 +4,7 @@ import { type Instance, newInstance } from '../../enclave/instance.ts'
 import { decodeMessage, encodeMessage, type Message } from '../../enclave/protocol/frame.ts'
 import { type Hash, toHash } from '../../enclave/protocol/ids.ts'
 import { bytesEqual } from '../../enclave/protocol/words.ts'
+import { checkReceipts } from './checkers/receipts.ts'
 import { LogNode } from './log-branch.ts'
 import type { Boot, World } from './scene.ts'
 import type { Mark, SealedRecord } from './sealed.ts'
@@ -48,6 +49,7 @@ export function newBoot(world: World, isHonest: boolean): Boot {
     open: undefined,
     commit: undefined,
     isHonest,
+    isUnacknowledged: false,
   }
   const instance = newInstance({
     configuration: world.configuration,
@@ -78,6 +80,10 @@ export function ask(world: World, boot: Boot, method: string, params: object): A
   }
   count(world, `answered ${method}`)
   observe(world, boot, (result.records ?? result.released ?? []) as Released[])
+  if (result.receipts?.length > 0) {
+    checkReceipts(world, boot, result.receipts)
+    count(world, 'receipts judged', result.receipts.length)
+  }
   world.checks.changed.add(boot)
   const isWriting = (result.records?.length ?? 0) > 0
   if (REPEATED.has(method) && strikes(world, 'repeated')) repeat(boot, method, { request, reply, isWriting })

@@ -25,7 +25,7 @@ export const EMPTY_JOURNAL: JournalNode = { parent: undefined, size: 0, head: ZE
 /** The next line after `parent`: mostly a credit, sometimes a debit, sometimes one that has to be refused. */
 export function writeLine(random: Random, parent: JournalNode, ids: readonly string[]): JournalNode {
   const kind = random.below(20)
-  if (kind < 2) return extend(parent, badLine(random, random.pick(ids)), null)
+  if (kind < 2) return writeBadLine(random, parent, ids)
   const id = random.pick(ids)
   if (kind < 4) {
     const debitWei = drawGwei(random, DEBIT_GWEI_MAX)
@@ -34,6 +34,11 @@ export function writeLine(random: Random, parent: JournalNode, ids: readonly str
   const wei = drawGwei(random, CREDIT_GWEI_MAX)
   // Many reports carry the same amount: a serial number keeps two lines from being equal by chance.
   return extend(parent, aLine(id, etherText(wei), { serial: random.word() }), { id, wei })
+}
+
+/** A line that has to be refused, whatever else stands in the journal. */
+export function writeBadLine(random: Random, parent: JournalNode, ids: readonly string[]): JournalNode {
+  return extend(parent, badLine(random, random.pick(ids)), null)
 }
 
 function extend(

@@ -34,6 +34,8 @@ export type Boot = {
   open: SignedCall | undefined
   commit: SignedCall | undefined
   isHonest: boolean
+  /** The host stores what it releases and does not say so. */
+  isUnacknowledged: boolean
 }
 
 /** A header that some enclave closed, and where its log stands. */

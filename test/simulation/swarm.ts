@@ -84,8 +84,8 @@ const FAULTS = {
   overspent: 150,
 } as const
 
-/** These came later, and are drawn from a stream of their own: worlds that know none of them are what they were. */
-const LATER_FAULTS = {
+/** These came later, each group drawn from a stream of its own: worlds that know none of them are what they were. */
+const CONTRACT_FAULTS = {
   /** A payee's code calls back into the anchor with some call that was signed. */
   reentrant: 60,
   /** A call is relayed with too little gas for a transfer. */
@@ -93,8 +93,17 @@ const LATER_FAULTS = {
   /** Livepeer's governance puts a broker in place that takes money and redeems nothing. */
   brokerKeeps: 30,
 } as const
+const HOST_FAULTS = {
+  /** The host has an enclave halt. */
+  haltedByHost: 10,
+  /** A host feeds an enclave and acknowledges nothing, until it takes no more. */
+  unacknowledged: 5,
+} as const
 
-const ALL_FAULTS = { ...FAULTS, ...LATER_FAULTS }
+const ALL_FAULTS = { ...FAULTS, ...CONTRACT_FAULTS, ...HOST_FAULTS }
+
+/** The dice of faults that came later. */
+export type LaterDice = { readonly contract: Random; readonly host: Random }
 
 export type FaultName = keyof typeof ALL_FAULTS
 export type Faults = { readonly [name in FaultName]: number }
@@ -106,10 +115,10 @@ const LEVELS = [0.3, 1, 1, 3]
 /** How many of a thousand faults exist in a world. */
 const DENSITIES = [80, 200, 350, 600]
 
-export function drawFaults(random: Random, later: Random): Faults {
+export function drawFaults(random: Random, { contract, host }: LaterDice): Faults {
   const density = random.pick(DENSITIES)
   return mapFaults((name) => {
-    const dice = name in LATER_FAULTS ? later : random
+    const dice = name in CONTRACT_FAULTS ? contract : name in HOST_FAULTS ? host : random
     const permille = Math.min(PERMILLE_MAX, Math.ceil(ALL_FAULTS[name] * dice.pick(LEVELS)))
     return dice.chance(density) ? permille : 0
   })

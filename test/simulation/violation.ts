@@ -13,6 +13,8 @@ export const PROPERTIES = [
   'sealed nonces are unique',
   'the outbox loses nothing',
   'refusals change nothing',
+  'nonsense is refused',
+  'answers are true',
   'a repeated input counts once',
   'broken records are refused',
   'everybody honest is paid',

@@ -13,7 +13,7 @@ import { EMPTY_JOURNAL } from './journal.ts'
 import { drawKeys } from './keys.ts'
 import { Random } from './random.ts'
 import type { Observer, World } from './scene.ts'
-import { drawFaults, FAULT_NAMES, type FaultName, type Faults } from './swarm.ts'
+import { drawFaults, FAULT_NAMES, type FaultName, type Faults, type LaterDice } from './swarm.ts'
 
 /** Where the real anchor of scripts/chain lies when its owner deploys it last: every world uses that place. */
 export const ANCHOR = '0x5fbdb2315678afecb367f032d93f642f64180aa3' as Address
@@ -29,7 +29,8 @@ const CAPS_STREAM = 0x6a09e667
 const AGED_PERMILLE = 300
 const AGE_STREAM = 0x9b05688c
 /** Of faults that came later; the seeds of seeds.txt draw none of them, and so are the worlds that they were. */
-const LATER_FAULTS_STREAM = 0x2dbe3c43
+const CONTRACT_FAULTS_STREAM = 0x2dbe3c43
+const HOST_FAULTS_STREAM = 0x35cf3f60
 const WINDOW_SECONDS = 300
 const CAPS = {
   recipientWindowWeiMax: wei(2n * ETHER_WEI),
@@ -42,7 +43,7 @@ export type WorldOptions = { readonly real: boolean; readonly anchor?: Address }
 export function newWorld(seed: number, checks: Observer, { real, anchor = ANCHOR }: WorldOptions): World {
   const random = new Random(seed)
   const keys = drawKeys(random.split())
-  const faults = drawFaults(random.split(), new Random(seed, LATER_FAULTS_STREAM))
+  const faults = drawFaults(random.split(), laterDice(seed))
   const { owners, roster, openings } = drawOwners(random.split())
   const heirs = drawHeirs(new Random(seed, AGE_STREAM), owners)
   const governance = random.chance(GOVERNED_PERMILLE) ? drawGovernance(random.split(), owners, heirs) : undefined
@@ -103,6 +104,10 @@ export function newWorld(seed: number, checks: Observer, { real, anchor = ANCHOR
     figures: firstFigures(faults, isPoor),
     real,
   }
+}
+
+function laterDice(seed: number): LaterDice {
+  return { contract: new Random(seed, CONTRACT_FAULTS_STREAM), host: new Random(seed, HOST_FAULTS_STREAM) }
 }
 
 type Owners = {

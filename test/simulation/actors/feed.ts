@@ -63,8 +63,8 @@ function forkAt(world: World, from: JournalNode): JournalNode {
   return node
 }
 
-export function append(world: World, parent: JournalNode): JournalNode {
-  const node = writeLine(world.random, parent, world.ids)
+export function append(world: World, parent: JournalNode, write: typeof writeLine = writeLine): JournalNode {
+  const node = write(world.random, parent, world.ids)
   world.journals.set(node.head, node)
   if (node.credit !== null && node.line !== undefined) world.lines.set(toHash(lineHash(node.line)), node.credit)
   return node

@@ -19,6 +19,7 @@ export function store(world: World, boot: Boot): void {
   for (const record of boot.records.values()) if (record.stored === 'no') record.stored = 'written'
   if (strikes(world, 'diskTears')) return
   for (const record of boot.records.values()) record.stored = 'synced'
+  if (boot.isUnacknowledged) return
   if (boot.instance.outbox.records.length > 0) ask(world, boot, 'ack', { record: boot.instance.outbox.next - 1 })
 }
 

@@ -2,7 +2,7 @@
 import { encodeMessage, type Message } from '../../../enclave/protocol/frame.ts'
 import { toHash } from '../../../enclave/protocol/ids.ts'
 import { METHODS } from '../../../enclave/protocol/methods.ts'
-import { askBytes, newBoot } from '../boot.ts'
+import { ask, askBytes, newBoot } from '../boot.ts'
 import type { Boot, World } from '../scene.ts'
 import { count, struck } from '../world.ts'
 import { advance } from './driver.ts'
@@ -37,6 +37,14 @@ export function kill(world: World): void {
   if (world.boots.length === 0) return
   end(world, world.random.pick(world.boots))
   struck(world, 'killed')
+}
+
+/** It answers from then on, and signs nothing. */
+export function halt(world: World): void {
+  const live = world.boots.filter(({ instance }) => ['recovering', 'active'].includes(instance.phase))
+  if (live.length === 0) return
+  ask(world, world.random.pick(live), 'halt', { reason: 'as its host likes' })
+  struck(world, 'haltedByHost')
 }
 
 /** The host dies with unsynced writes: its honest half has lost them, and the last one is torn. */

@@ -19,12 +19,13 @@ const LIFE_SECONDS = 1_000_000_000
 const SHORT_LIFE_SECONDS = 100
 
 /** One more piece of work that was done. */
-export function report(world: World, { desks, owners, heirs }: Governance): void {
+export function report(world: World, { desks, owners, heirs }: Governance, desk?: Desk): void {
   const { random, ids } = world
   const id = random.pick(ids)
   const heir = heirs.get(id)
   const named = heir !== undefined && random.chance(HEIR_PERMILLE) ? heir : owners.get(id)
-  random.pick(desks).credits.push({
+  const by = desk ?? random.pick(desks)
+  by.credits.push({
     orchestratorId: id,
     recipient: random.chance(PIN_PERMILLE) ? (named?.address ?? ZERO_ADDRESS) : ZERO_ADDRESS,
     amountWei: wei(BigInt(1 + random.below(CREDIT_GWEI_MAX)) * GWEI),
@@ -111,7 +112,7 @@ function offerBatch(
 }
 
 /** The reporter gives up its next number: its event was lost. */
-function skip(world: World, boot: Boot, desk: Desk, fromSeq: number): void {
+export function skip(world: World, boot: Boot, desk: Desk, fromSeq: number): void {
   if (fromSeq > desk.credits.length) return
   const { ledger, ledgerId } = boot.instance
   const skipped = { reporter: desk.address, fromSeq, toSeq: fromSeq }

@@ -3,7 +3,19 @@
 import type { World } from '../scene.ts'
 import { govern, succeed } from './admins.ts'
 import { append } from './feed.ts'
-import { clone, driveClone, garbage, kill, loseBlobs, operate, skewClock, snapshot, tearDisk } from './intruder.ts'
+import { flood } from './flood.ts'
+import {
+  clone,
+  driveClone,
+  garbage,
+  halt,
+  kill,
+  loseBlobs,
+  operate,
+  skewClock,
+  snapshot,
+  tearDisk,
+} from './intruder.ts'
 import {
   donate,
   freeze,
@@ -59,6 +71,8 @@ export function schedule({ faults, governance }: World): readonly Turn[] {
     { weight: faults.reentrant, act: reenter },
     { weight: faults.starved, act: starve },
     { weight: faults.brokerKeeps, act: keepMoney },
+    { weight: faults.haltedByHost, act: halt },
+    { weight: faults.unacknowledged, act: flood },
   ]
   return turns.filter(({ weight }) => weight > 0)
 }
