@@ -111,8 +111,8 @@ export const OUTSIDE_CANARIES: readonly Canary[] = [
     cuts: [
       {
         file: ANCHOR,
-        from: 'received.set(recipient, (received.get(recipient) ?? 0n) + amountWei)',
-        to: 'const first = payouts.transfers[0]?.recipient ?? recipient\n    received.set(first, (received.get(first) ?? 0n) + amountWei)',
+        from: 'state.receivedWei = new Map(state.receivedWei).set(recipient, received)',
+        to: 'const first = payouts.transfers[0]?.recipient ?? recipient\n    const more = (state.receivedWei.get(first) ?? 0n) + amountWei\n    state.receivedWei = new Map(state.receivedWei).set(first, more)',
       },
     ],
     caughtBy: 'money is conserved',
