@@ -28,6 +28,7 @@ export const PAYEES = 3
 export const TREASURY_WEI: Wei = ether('10')
 const BLOCK_MS = 250
 const POLL_MS = 50
+const GONE_MS_MAX = 60_000
 
 export type World = {
   readonly dataDir: string
@@ -199,6 +200,14 @@ export async function kill(child: ChildProcess): Promise<void> {
   const gone = once(child, 'exit')
   child.kill('SIGKILL')
   await gone
+}
+
+/** A supervisor and its enclave, which outlives it by a moment and would answer for the next one. */
+export async function killWithEnclave(world: World, supervisor: ChildProcess): Promise<void> {
+  const session = (await world.status())?.session
+  await kill(supervisor)
+  const isGone = async () => (await world.status())?.session !== session || undefined
+  await until('the enclave is gone', isGone, GONE_MS_MAX)
 }
 
 async function end(child: ChildProcess): Promise<void> {

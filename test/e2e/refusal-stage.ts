@@ -18,7 +18,7 @@ import { chainOf, ether, PAYEES, TREASURY_WEI, until, type World } from './pipel
 import { type Gate, openGate } from './rpc-gate.ts'
 
 export const CREDIT = '0.01'
-const WAIT_MS_MAX = 90_000
+const WAIT_MS_MAX = 150_000
 const CALL_GAS = 5_000_000n
 const RELAYER = devAccount(7)
 /** Enough for every stage to look several times. */
