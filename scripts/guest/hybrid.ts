@@ -60,7 +60,7 @@ function firstLine(socket: Socket): Promise<string> {
     const timer = setTimeout(() => stop(new Error('the guest did not take the connection in time')), GREETING_MS_MAX)
     const stop = (error?: Error) => {
       clearTimeout(timer)
-      socket.off('readable', read).off('close', gone).off('error', stop)
+      socket.off('readable', read).off('close', gone).off('end', gone).off('error', stop)
       if (error === undefined) done(text)
       else fail(error)
     }
@@ -72,7 +72,8 @@ function firstLine(socket: Socket): Promise<string> {
         if (text.length > GREETING_BYTES_MAX) return stop(new Error('expected one short line'))
       }
     }
-    socket.on('readable', read).once('close', gone).once('error', stop)
+    // A device that hangs up ends its side alone, since ours may stay half open.
+    socket.on('readable', read).once('close', gone).once('end', gone).once('error', stop)
     read()
   })
 }

@@ -1,6 +1,6 @@
 /** What fuzzing found on 2026-11-21 and 22, each as the shortest input that brought it on. */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, createServer as createSocketServer } from 'node:net'
 import { join } from 'node:path'
@@ -22,6 +22,7 @@ import { openDoorbell } from '../../queues/doorbell.ts'
 import { parseDrainJob } from '../../queues/jobs.ts'
 import { newAct, readAct } from '../../scripts/cli/acts/file.ts'
 import { runCli } from '../../scripts/cli/program.ts'
+import { connectHybrid } from '../../scripts/guest/hybrid.ts'
 import { addressOf, changed, hashOf, LogBuilder } from '../unit/auditor/log-builder.ts'
 import { replayOf } from '../unit/auditor/log-judge.ts'
 import { bytesOf } from './engine/target.ts'
@@ -157,6 +158,18 @@ describe('found by fuzzing: another program in the place of the enclave', () => 
     expect(await refused(() => client.call('halt', { reason: 'r' }))).to.equal('ENCLAVE_ANSWER')
     client.close()
     await new Promise((done) => server.close(done))
+  })
+
+  // Its own limit is half a minute: longer than a test may take.
+  it('gives a device of a guest up as soon as it hangs up without a word', async () => {
+    const path = aFile('device', '')
+    rmSync(path)
+    const server = createSocketServer((socket) => void socket.end())
+    await new Promise<void>((done) => server.listen({ path }, () => done()))
+    const said = await connectHybrid(path, 5_000).catch((error: Error) => error.message)
+    expect(said).to.equal('the guest has no listener there')
+    await new Promise((done) => server.close(done))
+    removeFiles()
   })
 })
 

@@ -16,6 +16,7 @@ import { LOG } from './log.ts'
 import { METADATA } from './metadata.ts'
 import { NSM } from './nsm.ts'
 import { PAPERS } from './papers.ts'
+import { PLACE_TARGETS } from './places.ts'
 import { REBUILD } from './rebuild.ts'
 import { REQUESTS } from './requests.ts'
 import { RPC } from './rpc.ts'
@@ -53,6 +54,7 @@ export const TARGETS: readonly Target[] = [
   ...HOST_LOG,
   ...KEY_TARGETS,
   ...COMMANDS,
+  ...PLACE_TARGETS,
 ]
 
 export function findTarget(name: string): Target | undefined {

@@ -120,16 +120,22 @@ let cached: Signer | undefined
 
 /** A signer with its key; one that halted has failed the target already. */
 function theSigner(): Signer {
-  cached ??= newSigner({
+  cached ??= aProvisionedSigner()
+  cached.phase = 'provisioned'
+  return cached
+}
+
+export function aProvisionedSigner(): Signer {
+  const signer = newSigner({
     configuration: aSignerConfiguration(),
     begin: () => {
       throw new Error('a provisioned signer asks for no key')
     },
     report: () => undefined,
   })
-  cached.key ??= { privateKey: KEY, address: SIGNER }
-  cached.phase = 'provisioned'
-  return cached
+  signer.key = { privateKey: KEY, address: SIGNER }
+  signer.phase = 'provisioned'
+  return signer
 }
 
 function someRequest(dice: Dice): Uint8Array {
