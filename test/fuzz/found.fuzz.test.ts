@@ -164,7 +164,7 @@ describe('found by fuzzing: another program in the place of the enclave', () => 
   it('gives a device of a guest up as soon as it hangs up without a word', async () => {
     const path = aFile('device', '')
     rmSync(path)
-    const server = createSocketServer((socket) => void socket.end())
+    const server = createSocketServer((socket) => void socket.resume().end())
     await new Promise<void>((done) => server.listen({ path }, () => done()))
     const said = await connectHybrid(path, 5_000).catch((error: Error) => error.message)
     expect(said).to.equal('the guest has no listener there')
