@@ -96,9 +96,11 @@ const NONSENSE = [
   'refused ack RECORD_UNKNOWN',
   'refused adjust AMOUNT_TOO_LARGE',
   'refused adjust AMOUNT_ZERO',
+  'refused adjust SIGNATURE_INVALID',
   'refused attestation ATTESTATION_NONE',
   'refused audit_checkpoint NO_CHECKPOINT',
   'refused audit_checkpoint PARAMS_INVALID',
+  'refused configure CONFIG_LOCKED',
   'refused confirm_payout METHOD_RETIRED',
   'refused confirm_payout SEQUENCE_MISMATCH',
   'refused credit_signed REPORTER_UNKNOWN',
@@ -113,6 +115,7 @@ const NONSENSE = [
   'refused provision KEY_ADDRESS',
   'refused resign_commit GAS_CAP',
   'refused resign_commit NO_UNLANDED_COMMIT',
+  'refused resign_commit ROUND_INVALID',
   'refused resign_commit SKIP_INVALID',
   'refused rotate ROTATION_INVALID',
   'refused session_landed SESSION_CLAIM',
@@ -129,6 +132,8 @@ const NONSENSE = [
 
 /** Answers that are held against what the world knows. */
 const ANSWERED = [
+  'configure',
+  'generate',
   'status',
   'address',
   'balance',

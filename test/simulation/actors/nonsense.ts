@@ -1,4 +1,6 @@
 /** Calls that no enclave may take in whatever state it is, however well they are signed. Dice of their own: a refusal changes nothing. */
+
+import { SIGNATURE_BYTES } from '../../../enclave/keys/secp256k1.ts'
 import {
   adjustStruct,
   creditStruct,
@@ -42,7 +44,10 @@ const NONSENSE: readonly Nonsense[] = [
   () => ['load_state', { records: [], claimed: { head: ZERO_HASH, epoch: 0, bitmap: null } }],
   () => ['rebuild', { entries: [], claimed: { head: ZERO_HASH, epoch: 0, bitmap: null } }],
   ({ keys }) => ['provision', { ...keys.ciphertexts(0), expected_address: `0x${'11'.repeat(20)}` }],
+  otherConfiguration,
   otherGenesis,
+  noRound,
+  noSignature,
   outOfPhase,
   (_, __, dice) => [dice.pick(RETIRED_NAMES), {}],
   () => ['sign', {}],
@@ -56,6 +61,23 @@ const NONSENSE: readonly Nonsense[] = [
   byQuorum(policyOf((policy) => ({ ...policy, payoutWeiMin: wei(0n) }))),
   byQuorum(rotateToItself),
 ]
+
+/** Another anchor, while the keys open under the first one alone [F1]. */
+function otherConfiguration({ configuration }: World): readonly [string, object] {
+  return ['configure', { configuration: { ...configuration, anchor: configuration.guardian } }]
+}
+
+/** A ticket without a round could never be redeemed [A24]. */
+function noRound(_: World, { instance: { state } }: Boot): readonly [string, object] | undefined {
+  const hasTickets = state?.unlanded?.payouts.some(({ kind }) => kind === 'ticket') === true
+  return hasTickets ? ['resign_commit', { skip: [], round: null, fees: FEES, accountNonce: 0 }] : undefined
+}
+
+/** Bytes that no key ever made. */
+function noSignature({ ids }: World): readonly [string, object] {
+  const fields = { adjustSeq: 1, orchestratorId: ids[0], deltaWei: '1', reasonHash: ZERO_HASH, notAfter: FAR }
+  return ['adjust', { ...fields, signatures: [new Uint8Array(SIGNATURE_BYTES)] }]
+}
 
 /** An opening balance that nobody approved [G6]. */
 function otherGenesis({ genesis, ids }: World): readonly [string, object] {

@@ -26,6 +26,7 @@ const QUESTIONS: readonly Question[] = [
   askCheckpoint,
   askState,
   askVouching,
+  askKeys,
 ]
 const ASKED_PERMILLE = 150
 const RECORDS_MAX = 64
@@ -143,4 +144,12 @@ function askVouching(world: World, boot: Boot): void {
   if (told !== undefined) claim(TRUE, world.keys.authorities.includes(told.address), () => `${told.address} is nobody`)
   const answer = ask(world, boot, 'attestation', {})
   claim(TRUE, answer.kind === 'refused', () => 'an enclave without hardware attests')
+}
+
+/** Before it has keys an enclave makes some for whoever asks, keeps none of them, and says what it was started for. */
+function askKeys(world: World, boot: Boot): void {
+  const made = result(world, boot, 'generate')
+  if (made !== undefined) same('the phase after keys were made', boot.instance.phase, 'cold')
+  const told = result(world, boot, 'configure', { configuration: world.configuration })
+  if (told !== undefined) same('the ledger', told.ledgerId, boot.instance.ledgerId)
 }
