@@ -3,6 +3,7 @@
  *
  *   npm run fuzz                                          every target for a minute
  *   npm run fuzz -- --target cbor --seconds 600 --seed 7  one of them, with these dice
+ *   npm run fuzz -- --in-all 3600                         every target, an hour for all of them together
  *   npm run fuzz -- --keep                                renews the kept inputs under test/fuzz/corpus
  *   npm run fuzz -- --blind                               without coverage: many more inputs, chosen worse
  *

@@ -1,6 +1,6 @@
 /**
  * Plays targets for as long as it is told. `npm run fuzz` starts it; scripts/fuzz.ts has its words.
- * Words: --target NAME (several; all without), --seconds N of each, --seed S, --keep to renew the corpus, --blind without coverage.
+ * Words: --target NAME (several; all without), --seconds N of each, --in-all N shared among them, --seed S, --keep to renew the corpus, --blind without coverage.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -42,20 +42,23 @@ function readWords(args: readonly string[]): Words | string {
   const options = {
     target: { type: 'string', multiple: true },
     seconds: { type: 'string', default: `${SECONDS}` },
+    'in-all': { type: 'string' },
     seed: { type: 'string', default: `${Date.now() % U32_LIMIT}` },
     keep: { type: 'boolean', default: false },
     blind: { type: 'boolean', default: false },
   } as const
   try {
-    const { target, seconds, seed, ...flags } = parseArgs({ args: [...args], options }).values
+    const { target, seconds, 'in-all': inAll, seed, ...flags } = parseArgs({ args: [...args], options }).values
     const known = TARGETS.map(({ name }) => name)
     const targets = target ?? known
     const strange = targets.filter((name) => !known.includes(name))
     if (strange.length > 0) return `no target is called ${strange.join(', ')}; there is: ${known.join(', ')}`
-    if (![seconds, seed].every((text) => /^\d{1,10}$/.test(text))) return '--seconds and --seed take whole numbers'
-    return { targets, seconds: Number(seconds), seed: Number(seed) % U32_LIMIT, ...flags }
+    if (![seconds, seed, inAll ?? '0'].every((text) => /^\d{1,10}$/.test(text)))
+      return '--seconds, --in-all and --seed take whole numbers'
+    const each = inAll === undefined ? Number(seconds) : Number(inAll) / targets.length
+    return { targets, seconds: each, seed: Number(seed) % U32_LIMIT, ...flags }
   } catch (error) {
-    return `${(error as Error).message} Known: --target NAME, --seconds N, --seed S, --keep, --blind`
+    return `${(error as Error).message} Known: --target NAME, --seconds N, --in-all N, --seed S, --keep, --blind`
   }
 }
 

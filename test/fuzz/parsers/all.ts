@@ -1,4 +1,7 @@
-/** Every target, by the boundary that its bytes cross. */
+/**
+ * Every target, by the boundary that its bytes cross. Without one: a bridge and a pipe to KMS, which read nothing of what they
+ * carry; TLS and Redis, whose bytes only their libraries see; the embedded chain and the stand-ins of a development machine.
+ */
 import type { Target } from '../engine/target.ts'
 import { ACTS } from './acts.ts'
 import { API } from './api.ts'
