@@ -105,7 +105,7 @@ function strangeText(dice: Dice, fields: ActFile['fields']): ActFile['fields'] {
 const actFile: Target = {
   name: 'act-file',
   claim: 'shows a signer what the file has him sign, in characters that mean nothing else, and signs that or nothing',
-  inputs: 250,
+  inputs: 80,
   seeds: () => [
     ...KIND_NAMES.map((kind) => inputOf(0, anAct(kind))),
     inputOf(SIGN, anAct('drain')),

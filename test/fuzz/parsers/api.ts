@@ -107,7 +107,7 @@ const api: Target = {
   name: 'api',
   claim:
     'answers what is a request and refuses what is none with a code, tells no stranger what takes a token, and goes on',
-  inputs: 500,
+  inputs: 200,
   seeds: () => [
     ...['/healthz', '/api/openapi.json', '/api/tee/core/attestation?nonce=0102', '/api/status', '/nowhere', '/%'].map(
       (path) => lineOf(path, 'x-forwarded-for: 10.1.2.3'),

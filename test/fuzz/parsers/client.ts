@@ -74,7 +74,7 @@ function someAnswers(dice: Dice): Uint8Array {
 const client: Target = {
   name: 'enclave-client',
   claim: 'settles every call with an answer or a code whatever comes back, and the next one is answered',
-  inputs: 800,
+  inputs: 250,
   seeds: () => [
     ...ANSWERS.map((answer) => packed([Uint8Array.of(1, ...encodeCbor(answer))])),
     ...ANSWERS.map((answer) => packed([Uint8Array.of(1, ...bytesOf(JSON.stringify(answer)))])),

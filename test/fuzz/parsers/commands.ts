@@ -133,7 +133,7 @@ const commands: Target = {
   name: 'offline-commands',
   claim:
     'ends with exit code 0, 1 or 2 whatever it is handed, calls no document of a development root genuine, and steers no terminal',
-  inputs: 250,
+  inputs: 100,
   seeds: () => LINES.map(inputOf),
   generate: (dice) => inputOf([...dice.pick(LINES), ...Array.from({ length: dice.below(3) }, () => dice.pick(WORDS))]),
   mutate: changeCommand,
@@ -214,7 +214,7 @@ async function thePlace(): Promise<Place> {
 const attestAnswer: Target = {
   name: 'attest-answer',
   claim: 'takes of an api a document and the place of a nonce under it, and proves that nonce by its own hashes alone',
-  inputs: 400,
+  inputs: 250,
   seeds: () => [bytesOf(JSON.stringify(ANSWER)), bytesOf(JSON.stringify({ document_b64: vector.document_b64 }))],
   generate: randomBytes,
   mutate: (dice, input) => (dice.below(4) === 0 ? changeBytes : changeInside)(dice, input),

@@ -96,7 +96,7 @@ function changeFiles(dice: Dice, input: Uint8Array): Uint8Array {
 const hostLog: Target = {
   name: 'host-log',
   claim: 'publishes the very log that is anchored, or refuses with a code and leaves what was published as it was',
-  inputs: 120,
+  inputs: 40,
   seeds: () => [packed(HONEST), packed(HONEST.slice(0, 6))],
   mutate: changeFiles,
   run: async (input) => {

@@ -60,7 +60,7 @@ const imds: Target = {
   name: 'imds',
   claim:
     'takes credentials for texts of the whole answer or refuses it, quotes none of it, and asks nothing without a token',
-  inputs: 300,
+  inputs: 200,
   seeds: () => [
     inputOf([0, 0, 0], HONEST),
     inputOf([0, 0, 9], HONEST),
@@ -69,7 +69,8 @@ const imds: Target = {
   ],
   generate: someAnswers,
   mutate: (dice, input) => {
-    const [statuses = new Uint8Array(3), ...bodies] = unpacked(input)
+    const [statuses = new Uint8Array(3), ...given] = unpacked(input)
+    const bodies = HONEST.map((_, number) => given[number] ?? new Uint8Array(0))
     const at = dice.below(HONEST.length)
     bodies[at] = (dice.below(2) === 0 ? changeBytes : changeInside)(dice, bodies[at] ?? new Uint8Array(0))
     return inputOf([...statuses], bodies)

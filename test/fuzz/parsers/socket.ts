@@ -86,7 +86,7 @@ const socket = aSocket({
 
 const signerSocket = aSocket({
   name: 'signer-socket',
-  inputs: 150,
+  inputs: 60,
   open: () => {
     const signer = aProvisionedSigner()
     return async (request) => answerSigner(signer, request)

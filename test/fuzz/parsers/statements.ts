@@ -76,7 +76,7 @@ const CLI_CODES: readonly string[] = ['STATEMENT_INVALID', 'PARAMS_INVALID', 'CO
 const balanceStatement: Target = {
   name: 'balance-statement',
   claim: 'proves of an account what the enclave said of it and nothing else, and both readers agree on what is proven',
-  inputs: 400,
+  inputs: 150,
   seeds: () => [...thePlace().statements.values()].map(({ file }) => file),
   mutate: changeStatement,
   run: async (input) => {
