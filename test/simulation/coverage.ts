@@ -3,7 +3,7 @@ import { FORGERIES } from './checkers/forgeries.ts'
 import { FAULT_NAMES } from './swarm.ts'
 
 /** Figures that a run of so many seeds has to show. */
-export const SEEN_WITHIN_SEEDS = 150
+export const SEEN_WITHIN_SEEDS = 120
 /** The rarer ones: what a night of seeds has to show. */
 export const RARE_WITHIN_SEEDS = 5_000
 

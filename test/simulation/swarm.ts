@@ -97,7 +97,7 @@ const HOST_FAULTS = {
   /** The host has an enclave halt. */
   haltedByHost: 10,
   /** A host feeds an enclave and acknowledges nothing, until it takes no more. */
-  unacknowledged: 5,
+  unacknowledged: 2,
 } as const
 
 const ALL_FAULTS = { ...FAULTS, ...CONTRACT_FAULTS, ...HOST_FAULTS }

@@ -9,7 +9,7 @@ import { closeRealChain, playAnySeed, playRealSeed } from './play.ts'
 import { playSeed } from './run.ts'
 import { FAULT_NAMES } from './swarm.ts'
 
-const SEEDS = 150
+const SEEDS = 120
 const FIRST_SEED = 1
 const TIMEOUT_MS = 300_000
 const STEPS_MIN = 200

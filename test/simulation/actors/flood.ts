@@ -7,7 +7,7 @@ import { store } from './host.ts'
 import { nextSeqOf, report, skip } from './reporters.ts'
 
 /** More calls than the records that an enclave keeps unacknowledged. */
-const CALLS_MAX = 90
+const CALLS_MAX = 70
 
 export function flood(world: World): void {
   const active = world.boots.filter(({ instance }) => instance.phase === 'active')
