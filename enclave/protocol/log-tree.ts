@@ -15,6 +15,14 @@ export type InclusionClaim = {
   readonly proof: readonly Uint8Array[]
 }
 
+export type ConsistencyClaim = {
+  readonly oldSize: number
+  readonly oldRoot: Uint8Array
+  readonly newSize: number
+  readonly newRoot: Uint8Array
+  readonly proof: readonly Uint8Array[]
+}
+
 /** The root of a log without entries. Shared: never written to. */
 export const EMPTY_LOG_ROOT: Uint8Array = sha256(new Uint8Array(0))
 
@@ -88,6 +96,58 @@ function inclusionLength(index: number, size: number): number {
   return length
 }
 
+/**
+ * Returning proves that the log of `newSize` begins with the whole log of `oldSize`. An empty old log goes with an empty
+ * proof. Refuses PROOF_LENGTH and PROOF_INVALID. RFC 9162 section 2.1.4.2.
+ */
+export function verifyConsistency(claim: ConsistencyClaim): void {
+  const { oldSize, oldRoot, newSize, newRoot, proof } = claim
+  if (!isSize(oldSize) || !isSize(newSize) || oldSize > newSize) {
+    throw new CodedError('PROOF_INVALID', `expected a log that grows from ${oldSize}, got size ${newSize}`)
+  }
+  const hashes = checkedHashes([oldRoot, newRoot], proof, consistencyLength(oldSize, newSize))
+  const roots = oldSize === 0 || oldSize === newSize ? sameRoots(claim) : foldConsistency(claim, hashes)
+  if (bytesEqual(roots.oldRoot, oldRoot) && bytesEqual(roots.newRoot, newRoot)) return
+  throw new CodedError('PROOF_INVALID', `expected sizes ${oldSize} and ${newSize} of one log, got other roots`)
+}
+
+type Roots = { oldRoot: Uint8Array; newRoot: Uint8Array }
+
+/** Without hashes to fold, the old log is empty or is the new one. */
+function sameRoots({ oldSize, newSize, newRoot }: ConsistencyClaim): Roots {
+  const oldRoot = oldSize === newSize ? newRoot : EMPTY_LOG_ROOT
+  return { oldRoot, newRoot: newSize === 0 ? EMPTY_LOG_ROOT : newRoot }
+}
+
+function foldConsistency(
+  { oldSize, oldRoot: givenRoot, newSize }: ConsistencyClaim,
+  hashes: readonly Uint8Array[],
+): Roots {
+  let at = oldSize - 1
+  let last = newSize - 1
+  for (; at % 2 === 1; at = half(at)) last = half(last)
+  let taken = 0
+  // The old root of a complete tree is itself the first node; the proof then leaves it out.
+  const first = isPowerOfTwo(oldSize) ? givenRoot : (hashes[taken++] as Uint8Array)
+  let [oldRoot, newRoot] = [first, first]
+  for (; last > 0; at = half(at), last = half(last)) {
+    if (at % 2 === 1) {
+      const left = hashes[taken++] as Uint8Array
+      oldRoot = nodeHash(left, oldRoot)
+      newRoot = nodeHash(left, newRoot)
+    } else if (at < last) newRoot = nodeHash(newRoot, hashes[taken++] as Uint8Array)
+  }
+  return { oldRoot, newRoot }
+}
+
+function consistencyLength(oldSize: number, newSize: number): number {
+  if (oldSize === 0 || oldSize === newSize) return 0
+  let at = oldSize - 1
+  let last = newSize - 1
+  for (; at % 2 === 1; at = half(at)) last = half(last)
+  return inclusionLength(at, last + 1) + (isPowerOfTwo(oldSize) ? 0 : 1)
+}
+
 function checkedHashes(
   ends: readonly Uint8Array[],
   proof: readonly Uint8Array[],
@@ -112,6 +172,22 @@ function inclusionPath(index: number, start: number, size: number, read: NodeRea
   const left = splitOf(size)
   if (index < left) return [...inclusionPath(index, start, left, read), rangeRoot(start + left, size - left, read)]
   return [...inclusionPath(index - left, start + left, size - left, read), rangeRoot(start, left, read)]
+}
+
+/** The hashes that prove `oldSize` a prefix of `newSize`. RFC 9162 section 2.1.4.1. */
+export function consistencyProof(oldSize: number, newSize: number, read: NodeReader): Uint8Array[] {
+  assert(isSize(oldSize) && isSize(newSize) && oldSize <= newSize, 'a log only grows')
+  return oldSize === 0 ? [] : consistencyPath(oldSize, 0, newSize, true, read)
+}
+
+/** `known`: the verifier has this very root already. */
+function consistencyPath(oldSize: number, start: number, size: number, known: boolean, read: NodeReader): Uint8Array[] {
+  if (oldSize === size) return known ? [] : [rangeRoot(start, size, read)]
+  const left = splitOf(size)
+  if (oldSize <= left) {
+    return [...consistencyPath(oldSize, start, left, known, read), rangeRoot(start + left, size - left, read)]
+  }
+  return [...consistencyPath(oldSize - left, start + left, size - left, false, read), rangeRoot(start, left, read)]
 }
 
 /** The root over leaves start..start+size, where start is a multiple of every complete subtree inside. */

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { expect } from 'chai'
 import { fromHex, type Hex, toHex } from '../../../../enclave/protocol/ids.ts'
 import {
+  type ConsistencyClaim,
+  consistencyProof,
   EMPTY_LOG_ROOT,
   type InclusionClaim,
   inclusionProof,
@@ -10,6 +12,7 @@ import {
   nodeHash,
   rangeRoot,
   rootOf,
+  verifyConsistency,
   verifyInclusion,
 } from '../../../../enclave/protocol/log-tree.ts'
 import { codeOf } from '../../../builders/refusals.ts'
@@ -59,6 +62,16 @@ function inclusion(index: number, size: number): InclusionClaim {
     size,
     root: ROOTS[size] as Uint8Array,
     proof: inclusionProof(index, size, reader),
+  }
+}
+
+function consistency(oldSize: number, newSize: number): ConsistencyClaim {
+  return {
+    oldSize,
+    oldRoot: ROOTS[oldSize] as Uint8Array,
+    newSize,
+    newRoot: ROOTS[newSize] as Uint8Array,
+    proof: consistencyProof(oldSize, newSize, reader),
   }
 }
 
@@ -113,8 +126,7 @@ describe('log tree: roots', () => {
   })
 })
 
-describe('log tree: inclusion', function () {
-  this.timeout(60_000)
+describe('log tree: inclusion', () => {
   it('makes and accepts the proofs of the vectors, hash for hash', () => {
     const entries = vectors.entries.map((entry) => fromHex(entry as Hex))
     const fromVectors: NodeReader = (level, index) =>
@@ -193,6 +205,85 @@ describe('log tree: inclusion', function () {
       const proofs = [length - 1, length, length + 1].map((hashes) => Array.from({ length: hashes }, () => hash))
       const codes = proofs.map((proof) => codeOf(() => verifyInclusion({ ...claim, index, proof })))
       expect(codes).to.deep.equal(['PROOF_LENGTH', 'PROOF_INVALID', 'PROOF_LENGTH'])
+    }
+  })
+})
+
+describe('log tree: consistency', () => {
+  it('makes and accepts the proofs of the vectors, hash for hash', () => {
+    const entries = vectors.entries.map((entry) => fromHex(entry as Hex))
+    const fromVectors: NodeReader = (level, index) =>
+      rootOf(entries.slice(index * 2 ** level, (index + 1) * 2 ** level).map(leafHash))
+    for (const { oldSize, newSize, proof } of vectors.consistency) {
+      expect(consistencyProof(oldSize, newSize, fromVectors).map(toHex)).to.deep.equal(proof)
+      verifyConsistency({
+        oldSize,
+        oldRoot: fromHex(vectors.roots[oldSize] as Hex),
+        newSize,
+        newRoot: fromHex(vectors.roots[newSize] as Hex),
+        proof: proof.map((hash) => fromHex(hash as Hex)),
+      })
+    }
+  })
+
+  it(`accepts every pair of sizes up to ${PAIRS_MAX}, and refuses each with another old root`, () => {
+    for (let newSize = 0; newSize <= PAIRS_MAX; newSize++) {
+      for (let oldSize = 0; oldSize <= newSize; oldSize++) {
+        const honest = consistency(oldSize, newSize)
+        verifyConsistency(honest)
+        const oldRoot = ROOTS[oldSize === 0 ? 1 : oldSize - 1] as Uint8Array
+        expect(
+          codeOf(() => verifyConsistency({ ...honest, oldRoot })),
+          `${oldSize} ${newSize}`,
+        ).to.equal('PROOF_INVALID')
+      }
+    }
+  })
+
+  it('refuses any flipped bit of either root or the proof', () => {
+    for (const [oldSize, newSize] of [
+      [1, 2],
+      [3, 7],
+      [4, 7],
+      [6, 8],
+      [7, 13],
+      [8, 13],
+      [5, 5],
+    ] as const) {
+      const honest = consistency(oldSize, newSize)
+      verifyConsistency(honest)
+      for (const mutant of mutants(honest, ['oldRoot', 'newRoot'])) {
+        expect(codeOf(() => verifyConsistency(mutant))).to.equal('PROOF_INVALID')
+      }
+    }
+  })
+
+  it('refuses a log that shrinks, another root at the same size, and a false root for the empty log', () => {
+    const honest = consistency(5, 5)
+    const swapped = { oldSize: 7, oldRoot: ROOTS[7] as Uint8Array, newSize: 5, newRoot: ROOTS[5] as Uint8Array }
+    expect(codeOf(() => verifyConsistency({ ...swapped, proof: [] }))).to.equal('PROOF_INVALID')
+    expect(codeOf(() => verifyConsistency({ ...honest, newRoot: ROOTS[6] as Uint8Array }))).to.equal('PROOF_INVALID')
+    const empty = { oldSize: 0, oldRoot: EMPTY_LOG_ROOT, newSize: 0, proof: [] }
+    expect(codeOf(() => verifyConsistency({ ...empty, newRoot: ROOTS[5] as Uint8Array }))).to.equal('PROOF_INVALID')
+    const both = { ...empty, oldRoot: ROOTS[5] as Uint8Array, newRoot: ROOTS[5] as Uint8Array }
+    expect(codeOf(() => verifyConsistency(both))).to.equal('PROOF_INVALID')
+  })
+
+  it('refuses a proof with one hash more or less, and sizes that are no sizes', () => {
+    for (const [oldSize, newSize] of [
+      [0, 7],
+      [3, 7],
+      [4, 8],
+      [7, 7],
+    ] as const) {
+      const honest = consistency(oldSize, newSize)
+      const extra = [...honest.proof, ROOTS[1] as Uint8Array]
+      expect(codeOf(() => verifyConsistency({ ...honest, proof: extra }))).to.equal('PROOF_LENGTH')
+      if (honest.proof.length === 0) continue
+      expect(codeOf(() => verifyConsistency({ ...honest, proof: honest.proof.slice(1) }))).to.equal('PROOF_LENGTH')
+    }
+    for (const oldSize of [-1, 0.5, Number.NaN]) {
+      expect(codeOf(() => verifyConsistency({ ...consistency(3, 7), oldSize }))).to.equal('PROOF_INVALID')
     }
   })
 })
