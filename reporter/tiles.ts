@@ -5,6 +5,7 @@ import { CodedError } from '../enclave/protocol/errors.ts'
 import { HASH_BYTES } from '../enclave/protocol/ids.ts'
 import { inclusionProof, type NodeReader, nodeHash } from '../enclave/protocol/log-tree.ts'
 import { decodeHashTile, fullTiles, partialWidth, TILE_WIDTH, tilePath } from '../enclave/protocol/tlog.ts'
+import { concatBytes } from '../enclave/protocol/words.ts'
 
 export type TileReader = {
   /** Every node that the proof of `index` in a log of `size` asks for. Refuses AUDIT_STORE, TILE_SYNTAX. */
@@ -91,6 +92,19 @@ async function inFolder(folder: string, path: string): Promise<Uint8Array | unde
 async function fetched(base: string, path: string): Promise<Uint8Array | undefined> {
   const url = new URL(path, base.endsWith('/') ? base : `${base}/`)
   const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) })
-  const bytes = response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined
-  return bytes === undefined || bytes.length > TILE_BYTES_MAX ? undefined : bytes
+  if (response.ok) return atMost(TILE_BYTES_MAX, response)
+  await response.body?.cancel()
+  return undefined
+}
+
+/** A server may send without end: what arrives is counted, never what it announces. */
+async function atMost(bytesMax: number, { body }: Response): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body ?? []) {
+    size += chunk.length
+    if (size > bytesMax) return undefined
+    chunks.push(chunk)
+  }
+  return concatBytes(...chunks)
 }
