@@ -9,7 +9,7 @@ import { closeRealChain, playAnySeed, playRealSeed } from './play.ts'
 import { playSeed } from './run.ts'
 import { FAULT_NAMES } from './swarm.ts'
 
-const SEEDS = 120
+const SEEDS = 300
 const FIRST_SEED = 1
 const TIMEOUT_MS = 300_000
 const STEPS_MIN = 200
