@@ -25,7 +25,7 @@ export type RunOptions = {
   readonly say: (line: string) => void
 }
 
-const SUITE_MS_MAX = 15 * 60_000
+const SUITE_MS_MAX = 18 * 60_000
 const SLOW_SUITE_MS_MAX = 90 * 60_000
 const EXIT_GRACE_MS = 10_000
 const LEFT_POLL_MS = 100

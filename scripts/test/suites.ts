@@ -28,6 +28,11 @@ const KEY_FILES = /^(kms|provision|signer|imds|attest|api|vsock|guardian)/
 /** The embedded chain, and what an auditor makes of a ledger on it. */
 const CHAIN_FILES = /^(chain|auditor|verify-balance)/
 
+/** What an operator types, from the first line to the last. */
+const COMMAND_FILES = /^(authority|bench|cli|import|journal-reset|report|start)/
+
+const ASIDE = [KEY_FILES, CHAIN_FILES, COMMAND_FILES]
+
 /** Cheapest first, so that a mistake shows early; of the long ones the longest first, so that all lanes end together. */
 export const SUITES: readonly Suite[] = [
   mochaSuite('unit'),
@@ -35,9 +40,10 @@ export const SUITES: readonly Suite[] = [
   mochaSuite('docs'),
   { ...mochaSuite('contracts'), runner: 'hardhat-mocha' },
   { ...mochaSuite('solidity'), runner: 'hardhat-solidity', folder: 'test/contracts', suffix: '.t.sol' },
-  { ...mochaSuite('e2e'), owns: (name) => !KEY_FILES.test(name) && !CHAIN_FILES.test(name) },
   mochaSuite('attacks'),
+  { ...mochaSuite('e2e'), owns: (name) => !ASIDE.some((files) => files.test(name)) },
   mochaSuite('faults'),
+  { ...mochaSuite('e2e'), name: 'commands', owns: (name) => COMMAND_FILES.test(name) },
   { ...mochaSuite('e2e'), name: 'keys', owns: (name) => KEY_FILES.test(name) },
   mochaSuite('model'),
   mochaSuite('fuzz'),
