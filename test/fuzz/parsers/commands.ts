@@ -27,6 +27,7 @@ import {
 import { changeBytes, changeInside, randomBytes } from '../mutations.ts'
 import { aFile, aFolder, removeFiles } from './files.ts'
 import { packed, unpacked } from './packing.ts'
+import { CONFIGURATION } from './settings.ts'
 import { demandReadable, type Said, saying } from './terminal.ts'
 
 type Vector = { readonly document_b64: string; readonly measurements: object }
@@ -35,15 +36,8 @@ const vector = JSON.parse(readFileSync(join(ROOT, 'test/vectors/attestation-deve
 const HASH = `0x${'00'.repeat(32)}`
 const ROLE_ARN = 'arn:aws:iam::111122223333:role/anchorhold-host'
 const ADMIN_ARN = 'arn:aws:iam::111122223333:user/admin'
-const CONFIGURATION = {
-  ...{
-    chainId: 1,
-    anchor: anAddress(1),
-    broker: anAddress(2),
-    guardian: anAddress(3),
-    role: 'core',
-    genesisHash: HASH,
-  },
+const RELEASED = {
+  ...CONFIGURATION,
   keyRelease: { keyId: `arn:aws:kms:eu-west-1:111122223333:key/${'ab'.repeat(8)}`, region: 'eu-west-1', keyVersion: 1 },
 }
 const STATEMENT = { Sid: 'A', Effect: 'Allow', Principal: { AWS: ROLE_ARN }, Action: ['kms:Decrypt'], Resource: '*' }
@@ -57,7 +51,7 @@ const FILES: readonly (readonly [string, Uint8Array])[] = [
     bytesOf(JSON.stringify({ format: 'anchorhold-binding/1', chainId: 1, anchor: anAddress(1), epoch: 1 })),
   ],
   ['revoked.json', bytesOf('{"format":"anchorhold-revoked/1","certificates":[{"issuer":"0x01","serial":"0x02"}]}')],
-  ['enclave.json', bytesOf(JSON.stringify(CONFIGURATION))],
+  ['enclave.json', bytesOf(JSON.stringify(RELEASED))],
   ['policy.json', bytesOf(JSON.stringify({ Version: '2012-10-17', Statement: [STATEMENT] }))],
 ]
 
@@ -71,7 +65,7 @@ const LINES: readonly (readonly string[])[] = [
   [...POLICY, '--enclave-config', 'enclave.json'],
   ['kms', 'pcr16', '--enclave-config', 'enclave.json'],
   ['kms', 'pcr3', '--role-arn', ROLE_ARN],
-  ['kms', 'iam', '--key-arn', CONFIGURATION.keyRelease.keyId],
+  ['kms', 'iam', '--key-arn', RELEASED.keyRelease.keyId],
   ['signer', '--config-only', '--chain-id', '1', '--ticket-broker', anAddress(2), '--key-version', '1'],
 ]
 const WORDS = [

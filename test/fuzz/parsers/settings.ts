@@ -37,7 +37,7 @@ function objectIn(input: Uint8Array): unknown {
   return read.kind === 'object' ? read.value : undefined
 }
 
-const CONFIGURATION = {
+export const CONFIGURATION = {
   chainId: 1,
   anchor: anAddress(1),
   broker: anAddress(2),
